@@ -1,0 +1,166 @@
+package models
+
+import "time"
+
+// CredentialPhase is how far a credential has come. Expired and suspended are separate facts about it.
+type CredentialPhase string
+
+// The phases of a credential.
+const (
+	PendingApproval     CredentialPhase = "pending_approval"     // SPN-3
+	PendingProofing     CredentialPhase = "pending_proofing"     // waits for the identity proofing
+	PendingRegistration CredentialPhase = "pending_registration" // waits for its first authenticator
+	CredentialActive    CredentialPhase = "active"
+	CredentialRevoked   CredentialPhase = "revoked"
+)
+
+// CredentialEvent moves a credential.
+type CredentialEvent string
+
+// The events of a credential.
+const (
+	ApproveCredential  CredentialEvent = "approve"
+	ProofCredential    CredentialEvent = "proof"
+	RegisterCredential CredentialEvent = "register"
+	RevokeCredential   CredentialEvent = "revoke"
+)
+
+// CredentialMachine is the transition table of a credential's phase.
+var CredentialMachine = Machine[CredentialPhase, CredentialEvent]{Name: "credential", Initial: PendingProofing, Transitions: []Transition[CredentialPhase, CredentialEvent]{
+	{[]CredentialPhase{PendingApproval}, ApproveCredential, PendingRegistration, ByPerson, "an administrator approved it (SPN-3)"},
+	{[]CredentialPhase{PendingProofing}, ProofCredential, PendingRegistration, ByWorld, "the person's identity is proofed (PRF-4)"},
+	{[]CredentialPhase{PendingRegistration}, RegisterCredential, CredentialActive, ByPerson, "its first authenticator is registered (REG-1)"},
+	{[]CredentialPhase{PendingApproval, PendingProofing, PendingRegistration, CredentialActive}, RevokeCredential, CredentialRevoked, ByPerson, "revoked, for good (MGT-4)"},
+}}
+
+// Credential is one annual subscription for one account.
+type Credential struct {
+	ID              string // cr_…
+	AccountID       string
+	OrderLineID     string
+	LicenseKeyID    string
+	ProductSKU      string
+	Kind            ProductKind
+	Level           int // 2 not proofed, 3 proofed
+	Phase           CredentialPhase
+	PolicyVersion   int
+	ProofingCountry *string
+	PurchasedAt     time.Time // the term starts here
+	ExpiresAt       time.Time // E
+	ExpiredAt       *time.Time
+	SuspendedAt     *time.Time
+	RevokedAt       *time.Time
+	CreatedAt       time.Time `gorm:"autoCreateTime:false"`
+	UpdatedAt       time.Time `gorm:"autoUpdateTime:false"`
+}
+
+// DisplayedStatus is what a person is shown (MGT-1). It is derived, never stored.
+type DisplayedStatus string
+
+// The displayed statuses.
+const (
+	ShownPendingApproval   DisplayedStatus = "pending_approval"
+	ShownPendingActivation DisplayedStatus = "pending_activation"
+	ShownActive            DisplayedStatus = "active"
+	ShownLocked            DisplayedStatus = "locked"
+	ShownSuspended         DisplayedStatus = "suspended"
+	ShownExpired           DisplayedStatus = "expired"
+	ShownRevoked           DisplayedStatus = "revoked"
+)
+
+// Displayed derives what is shown at a moment from the facts: dates are compared here, so that an expired credential is
+// expired though no step has said so yet (LOG-5). locked says that every live authenticator is locked.
+func (c Credential) Displayed(locked bool, at time.Time) DisplayedStatus {
+	switch {
+	case c.Phase == CredentialRevoked:
+		return ShownRevoked
+	case c.SuspendedAt != nil:
+		return ShownSuspended
+	case !at.Before(c.ExpiresAt):
+		return ShownExpired
+	case c.Phase == PendingApproval:
+		return ShownPendingApproval
+	case c.Phase != CredentialActive:
+		return ShownPendingActivation
+	case locked:
+		return ShownLocked
+	}
+	return ShownActive
+}
+
+// TermEnd is one calendar year (or the product's months) after the start, in the vendor's zone. 29 February ends on the 28th.
+func TermEnd(start time.Time, months int, zone *time.Location) time.Time {
+	s := start.In(zone)
+	end := time.Date(s.Year(), s.Month()+time.Month(months), 1, s.Hour(), s.Minute(), s.Second(), s.Nanosecond(), zone)
+	last := time.Date(end.Year(), end.Month()+1, 0, 0, 0, 0, 0, zone).Day()
+	return time.Date(end.Year(), end.Month(), min(s.Day(), last), s.Hour(), s.Minute(), s.Second(), s.Nanosecond(), zone)
+}
+
+// AuthenticatorKind says what a person proves possession of.
+type AuthenticatorKind string
+
+// The kinds of authenticator.
+const (
+	HardwareToken AuthenticatorKind = "hardware_token"
+	Phone         AuthenticatorKind = "phone"
+	MobileDevice  AuthenticatorKind = "mobile_device"
+)
+
+// AuthenticatorStatus is where an authenticator stands.
+type AuthenticatorStatus string
+
+// The statuses of an authenticator.
+const (
+	AuthenticatorActive  AuthenticatorStatus = "active"
+	AuthenticatorLocked  AuthenticatorStatus = "locked"
+	AuthenticatorRevoked AuthenticatorStatus = "revoked"
+)
+
+// AuthenticatorEvent moves an authenticator.
+type AuthenticatorEvent string
+
+// The events of an authenticator.
+const (
+	LockAuthenticator   AuthenticatorEvent = "lock"
+	UnlockAuthenticator AuthenticatorEvent = "unlock"
+	RevokeAuthenticator AuthenticatorEvent = "revoke"
+)
+
+// AuthenticatorMachine is the transition table of an authenticator (LOG-4, MGT-2, MGT-4).
+var AuthenticatorMachine = Machine[AuthenticatorStatus, AuthenticatorEvent]{Name: "authenticator", Initial: AuthenticatorActive, Transitions: []Transition[AuthenticatorStatus, AuthenticatorEvent]{
+	{[]AuthenticatorStatus{AuthenticatorActive}, LockAuthenticator, AuthenticatorLocked, ByWorld, "too many failures in a row (LOG-4)"},
+	{[]AuthenticatorStatus{AuthenticatorLocked}, UnlockAuthenticator, AuthenticatorActive, ByPerson, "resynchronized (MGT-2)"},
+	{[]AuthenticatorStatus{AuthenticatorActive, AuthenticatorLocked}, RevokeAuthenticator, AuthenticatorRevoked, ByPerson, "revoked, for good (MGT-4)"},
+}}
+
+// Authenticator is one hardware token, phone or device bound to a credential, with the state of its one-time passwords.
+type Authenticator struct {
+	ID           string // au_…
+	CredentialID string
+	AccountID    string
+	Kind         AuthenticatorKind
+	Serial       *string
+	Status       AuthenticatorStatus
+	NextCounter  int64 // HOTP: next counter; TOTP: first step not yet used
+	Drift        int64 // TOTP: remembered drift in steps
+	Failures     int   // consecutive
+	LockedAt     *time.Time
+	RegisteredAt time.Time
+	RevokedAt    *time.Time
+}
+
+// VerificationResult is the answer to a relying application (LOG-5).
+type VerificationResult string
+
+// The results of a verification.
+const (
+	Accepted              VerificationResult = "accepted"
+	ResultWrongCode       VerificationResult = "wrong_code"
+	ResultLocked          VerificationResult = "locked"
+	ResultSuspended       VerificationResult = "suspended"
+	ResultExpired         VerificationResult = "expired"
+	ResultPendingApproval VerificationResult = "pending_approval"
+	ResultPending         VerificationResult = "pending_activation"
+	ResultRevoked         VerificationResult = "revoked"
+	ResultNotAccepted     VerificationResult = "not_accepted_by_partner"
+)

@@ -1,0 +1,63 @@
+package models
+
+// Policy holds every number of the default policy. It is a versioned row of data; its version is pinned on each
+// order and credential, so that a later change never alters an agreement already made.
+type Policy struct {
+	Version    int              `json:"-"`
+	Zone       string           `json:"zone"`              // the vendor's time zone (IANA)
+	CloseOfDay string           `json:"close_of_business"` // local time, 15:04
+	OTP        OTPPolicy        `json:"otp"`
+	LicenseKey LicenseKeyPolicy `json:"license_key"`
+	Invoice    InvoicePolicy    `json:"invoice"`
+	Shipping   ShippingPolicy   `json:"shipping"`
+	Session    SessionPolicy    `json:"session"`
+}
+
+// OTPPolicy bounds what a one-time password may match.
+type OTPPolicy struct {
+	HOTPLookAhead int `json:"hotp_look_ahead"` // counters
+	HOTPResync    int `json:"hotp_resync"`     // counters
+	TOTPWindow    int `json:"totp_window"`     // steps on either side of the remembered drift
+	TOTPResync    int `json:"totp_resync"`     // steps on either side
+	LockAfter     int `json:"lock_after"`      // consecutive failures of an authenticator; never more than 100
+}
+
+// LicenseKeyPolicy bounds a license key's life and the guessing of it.
+type LicenseKeyPolicy struct {
+	TriesPerAccount int `json:"tries_per_account"` // wrong keys an hour
+	TriesPerAddress int `json:"tries_per_address"` // wrong keys an hour
+	LifetimeMonths  int `json:"lifetime_months"`
+	PromiseHours    int `json:"promise_hours"` // the key follows a card payment within this time (ORD-6)
+}
+
+// InvoicePolicy dates an invoice's life, in days of the vendor's zone.
+type InvoicePolicy struct {
+	DueDays        int `json:"due_days"`        // after issue
+	ReminderBefore int `json:"reminder_before"` // days before the due date
+	ReminderAfter  int `json:"reminder_after"`  // days after the due date
+	VoidAfter      int `json:"void_after"`      // days after the due date
+}
+
+// ShippingPolicy promises a delivery, in business days of the carrier's calendar.
+type ShippingPolicy struct {
+	PromiseFrom int `json:"promise_from"`
+	PromiseTo   int `json:"promise_to"`
+}
+
+// SessionPolicy limits a session.
+type SessionPolicy struct {
+	IdleMinutes   int `json:"idle_minutes"`
+	AbsoluteHours int `json:"absolute_hours"`
+}
+
+// DefaultPolicy is version 1, as REQUIREMENTS states it.
+func DefaultPolicy() Policy {
+	return Policy{
+		Version: 1, Zone: "America/New_York", CloseOfDay: "17:00",
+		OTP:        OTPPolicy{HOTPLookAhead: 10, HOTPResync: 1000, TOTPWindow: 2, TOTPResync: 20, LockAfter: 10},
+		LicenseKey: LicenseKeyPolicy{TriesPerAccount: 5, TriesPerAddress: 20, LifetimeMonths: 12, PromiseHours: 24},
+		Invoice:    InvoicePolicy{DueDays: 30, ReminderBefore: 7, ReminderAfter: 7, VoidAfter: 15},
+		Shipping:   ShippingPolicy{PromiseFrom: 3, PromiseTo: 5},
+		Session:    SessionPolicy{IdleMinutes: 30, AbsoluteHours: 12},
+	}
+}

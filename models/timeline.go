@@ -1,0 +1,122 @@
+package models
+
+import (
+	"slices"
+	"time"
+)
+
+// MilestoneName names a dated step of a lifecycle.
+type MilestoneName string
+
+// The milestones.
+const (
+	InvoiceReminderBefore MilestoneName = "invoice_reminder_before_due"
+	InvoiceReminderDue    MilestoneName = "invoice_reminder_due"
+	InvoiceReminderAfter  MilestoneName = "invoice_reminder_after_due"
+	InvoiceVoided         MilestoneName = "invoice_voided"
+	ShipmentPromised      MilestoneName = "delivery_promised"
+	ShipmentLate          MilestoneName = "delivery_late"
+	CredentialExpires     MilestoneName = "credential_expires"
+)
+
+// Milestone is one dated step: what happens then if nobody acts.
+type Milestone struct {
+	Name MilestoneName `json:"name"`
+	At   time.Time     `json:"at"`
+	What string        `json:"what"` // plain words
+}
+
+// Timeline is a lifecycle's milestones in order of time.
+type Timeline []Milestone
+
+// Next returns the first milestone after the moment.
+func (t Timeline) Next(after time.Time) (Milestone, bool) {
+	i := slices.IndexFunc(t, func(m Milestone) bool { return m.At.After(after) })
+	if i < 0 {
+		return Milestone{}, false
+	}
+	return t[i], true
+}
+
+// Due returns the milestones at or before the moment.
+func (t Timeline) Due(at time.Time) Timeline {
+	i := slices.IndexFunc(t, func(m Milestone) bool { return m.At.After(at) })
+	if i < 0 {
+		return t
+	}
+	return t[:i]
+}
+
+// BusinessDays knows a calendar's working days; the date is read in its own location.
+type BusinessDays interface {
+	IsBusinessDay(day time.Time) bool
+}
+
+// Location loads the policy's zone; an unknown zone is a mistake in the policy row and falls back to UTC.
+func (p Policy) Location() *time.Location {
+	if l, err := time.LoadLocation(p.Zone); err == nil {
+		return l
+	}
+	return time.UTC
+}
+
+// StartOfDay is midnight of the day, days later, in the zone.
+func StartOfDay(t time.Time, days int, zone *time.Location) time.Time {
+	l := t.In(zone)
+	return time.Date(l.Year(), l.Month(), l.Day()+days, 0, 0, 0, 0, zone)
+}
+
+// InvoiceDue is the end of the due day: the first moment of the day after it, in the vendor's zone.
+func InvoiceDue(issued time.Time, p Policy) time.Time {
+	return StartOfDay(issued, p.Invoice.DueDays+1, p.Location())
+}
+
+// OrderTimeline is what happens to an order that nobody pays: reminders, then the invoice is voided and the order
+// cancelled (ORD-5). An order that no longer waits for money has none.
+func OrderTimeline(o Order, i Invoice, p Policy) Timeline {
+	if o.Status != OrderPlaced && o.Status != OrderDeclined || i.Status != InvoiceOpen {
+		return nil
+	}
+	zone := p.Location()
+	due := i.DueAt.Add(-time.Nanosecond) // a moment of the due day
+	day := func(n int) time.Time { return StartOfDay(due, n, zone) }
+	return Timeline{
+		{InvoiceReminderBefore, day(-p.Invoice.ReminderBefore), "a reminder is mailed: the invoice falls due soon"},
+		{InvoiceReminderDue, day(0), "a reminder is mailed: the invoice is due today"},
+		{InvoiceReminderAfter, day(p.Invoice.ReminderAfter), "a reminder is mailed: the invoice is overdue"},
+		{InvoiceVoided, day(p.Invoice.VoidAfter + 1), "the invoice is voided and the order cancelled"},
+	}
+}
+
+// AfterBusinessDays is the end (the following midnight) of the n-th business day after the moment's day, in the zone (SHP-1).
+func AfterBusinessDays(from time.Time, n int, c BusinessDays, zone *time.Location) time.Time {
+	day := StartOfDay(from, 0, zone)
+	for n > 0 {
+		day = StartOfDay(day, 1, zone)
+		if c.IsBusinessDay(day) {
+			n--
+		}
+	}
+	return StartOfDay(day, 1, zone)
+}
+
+// ShipmentTimeline is what is expected of a parcel under way: promised within the policy's business days, late after (SHP-1).
+func ShipmentTimeline(s Shipment) Timeline {
+	switch s.Status {
+	case ShipmentShipped, ShipmentInTransit, ShipmentException:
+	default:
+		return nil
+	}
+	if s.PromisedBy == nil || s.LateSince != nil {
+		return nil
+	}
+	return Timeline{{ShipmentLate, *s.PromisedBy, "the parcel is late: buyer and staff are told"}}
+}
+
+// CredentialTimeline is what time does to a credential.
+func CredentialTimeline(c Credential) Timeline {
+	if c.Phase == CredentialRevoked || c.ExpiredAt != nil {
+		return nil
+	}
+	return Timeline{{CredentialExpires, c.ExpiresAt, "the credential expires: it cannot be used to log in until it is renewed"}}
+}
