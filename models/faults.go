@@ -60,3 +60,8 @@ var (
 	AccountExists = declare(Conflict, "account-exists", "The user id is taken", "choose another user id")
 	PasswordWeak  = declare(Refused, "password-weak", "The password is too weak", "use at least 12 characters")
 )
+
+// Faults of a person's tokens.
+var (
+	TokenAlreadyRegistered = declare(Conflict, "token-already-registered", "The person has a live hardware token", "revoke the old token before a new one is registered")
+)

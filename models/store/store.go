@@ -1,0 +1,82 @@
+// Package store keeps what is true in PostgreSQL: guarded transitions, queries, the audit trail and the outbox.
+//
+// Every change of state goes through a transition table of package models: an UPDATE whose WHERE clause names the
+// sources of the event. Facts and the outbox rows that tell the engine of them are written in one transaction.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"gorm.io/driver/postgres"
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+)
+
+// Store is a connection to the database or, inside InTx, one transaction of it.
+type Store struct {
+	db   *gorm.DB
+	pool *pgxpool.Pool
+	inTx bool
+}
+
+// Open connects to the database at the URL. The pool is shared by GORM and by the verification path.
+func Open(ctx context.Context, url string) (*Store, error) {
+	cfg, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("read the database URL: %w", err)
+	}
+	if cfg.MaxConns < 24 {
+		cfg.MaxConns = 24
+	}
+	cfg.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the database: %w", err)
+	}
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("connect to the database: %w", err)
+	}
+	db, err := gorm.Open(postgres.New(postgres.Config{Conn: stdlib.OpenDBFromPool(pool)}), &gorm.Config{
+		QueryFields:              true,
+		SkipDefaultTransaction:   true,
+		DisableNestedTransaction: true,
+		NowFunc:                  func() time.Time { return time.Time{} }, // no column takes the real clock by itself
+		Logger:                   logger.NewSlogLogger(slog.Default(), logger.Config{LogLevel: logger.Error, IgnoreRecordNotFoundError: true, ParameterizedQueries: true}),
+	})
+	if err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	return &Store{db: db, pool: pool}, nil
+}
+
+// Close ends all connections.
+func (s *Store) Close() { s.pool.Close() }
+
+// Pool is the connection pool itself, for what GORM is too slow or too late for.
+func (s *Store) Pool() *pgxpool.Pool { return s.pool }
+
+// Ping reports whether the database answers.
+func (s *Store) Ping(ctx context.Context) error { return s.pool.Ping(ctx) }
+
+// SQL is the pool as database/sql sees it, for migrations.
+func (s *Store) SQL() (*sql.DB, error) { return s.db.DB() }
+
+// InTx runs f in one transaction; inside another InTx it joins that one. An error of f rolls back.
+func (s *Store) InTx(ctx context.Context, f func(tx *Store) error) error {
+	if s.inTx {
+		return f(s)
+	}
+	return fault(s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		return f(&Store{db: tx, pool: s.pool, inTx: true})
+	}))
+}
+
+func (s *Store) with(ctx context.Context) *gorm.DB { return s.db.WithContext(ctx) }
