@@ -259,3 +259,43 @@ type LicenseKey struct {
 	UsedAt      *time.Time
 	UsedBy      *string
 }
+
+// NewOrder is what a buyer asks for (ORD-1).
+type NewOrder struct {
+	BuyerID           string
+	PaymentMethod     PaymentMethod
+	PONumber          string
+	BillingAddress    Address
+	ShippingAddress   *Address // needed when something ships
+	DisclaimerVersion int      // the version that the buyer accepted; 0: none
+	CardPaymentMethod Secret   // the provider's token for the card; needed when paid by card
+	Lines             []NewOrderLine
+}
+
+// NewOrderLine is one product for one beneficiary; an empty beneficiary is the buyer.
+type NewOrderLine struct {
+	ProductSKU    string
+	BeneficiaryID string
+}
+
+// CancelReason says why an order was cancelled; a code, so that no personal data enters the engine.
+type CancelReason string
+
+// The reasons for cancelling.
+const (
+	CancelNotNeeded CancelReason = "not_needed"
+	CancelMistake   CancelReason = "ordered_by_mistake"
+	CancelDuplicate CancelReason = "duplicate"
+	CancelOther     CancelReason = "other"
+	CancelUnpaid    CancelReason = "unpaid" // the lifecycle itself, after the invoice's term
+)
+
+// NewPayment is a payment notice as billing staff or a statement gives it.
+type NewPayment struct {
+	Source        PaymentSource
+	SourceAccount string
+	BankReference string
+	Amount        Money
+	ReceivedAt    time.Time
+	InvoiceNumber string // empty: unapplied cash
+}
