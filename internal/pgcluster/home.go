@@ -45,7 +45,7 @@ func openHome(state string) (home, error) {
 		if err = os.MkdirAll(base, 0o755); err != nil {
 			continue
 		}
-		if err = h.make(filepath.Join(base, digest(state))); err == nil {
+		if err = h.make(filepath.Join(base, Digest(state))); err == nil {
 			err = os.WriteFile(filepath.Join(state, pointerFile), []byte(h.dir+"\n"), 0o644)
 			return h, err
 		}
@@ -56,7 +56,7 @@ func openHome(state string) (home, error) {
 
 // existingHome looks for the home of a state directory. Without one it returns a home that only lacks its directory.
 func existingHome(state string) (h home, found bool, err error) {
-	h = home{state: state, sockets: filepath.Join(os.TempDir(), "tokendesk-"+digest(state))}
+	h = home{state: state, sockets: filepath.Join(os.TempDir(), "tokendesk-"+Digest(state))}
 	if h.account, err = serverAccount(); err != nil {
 		return home{}, false, err
 	}
@@ -166,8 +166,8 @@ func ignoreMissing(err error) error {
 	return err
 }
 
-// digest names a directory in a few letters.
-func digest(path string) string {
+// Digest names a directory in a few letters.
+func Digest(path string) string {
 	sum := sha256.Sum256([]byte(path))
 	return hex.EncodeToString(sum[:5])
 }

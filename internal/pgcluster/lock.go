@@ -47,12 +47,7 @@ func TryLock(path string) (*Lock, error) {
 // Share takes a shared lock, which any number of processes may hold while nobody holds the exclusive one.
 func Share(path string) (*Lock, error) { return openLock(path, syscall.LOCK_SH) }
 
-// Upgrade tries to turn a shared lock into the exclusive one and reports whether this process is now alone.
-func (l *Lock) Upgrade() bool {
-	return syscall.Flock(int(l.f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil
-}
-
-// Downgrade turns an exclusive lock into a shared one.
+// Downgrade turns an exclusive lock into a shared one. For a moment in between the lock is nobody's.
 func (l *Lock) Downgrade() error { return syscall.Flock(int(l.f.Fd()), syscall.LOCK_SH) }
 
 // Release gives the lock back.
