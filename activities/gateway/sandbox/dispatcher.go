@@ -1,0 +1,205 @@
+package sandbox
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"tokendesk/activities/gateway/webhook"
+	"tokendesk/models"
+)
+
+// WebhookConfig says where a simulator pushes its events.
+type WebhookConfig struct {
+	URL     string          // without one nothing is pushed
+	Secrets []models.Secret // each signs; several during a rotation
+	Header  string          // the header that carries the signature
+	Now     func() time.Time
+}
+
+// Dispatcher delivers signed webhooks at least once, until the receiver answers 2xx, across restarts. Deliveries
+// run side by side, so their order is not promised, as with the real services.
+type Dispatcher struct {
+	store   *Store
+	gateway Gateway
+	config  WebhookConfig
+	client  *http.Client
+	wake    chan struct{}
+}
+
+const (
+	postTimeout = 4 * time.Second
+	lease       = 6 * time.Second // a claimed delivery of a killed process is due again after this
+	idlePoll    = time.Second     // how soon work that another process recorded is seen
+	batchSize   = 16
+)
+
+// NewDispatcher makes the dispatcher of one gateway.
+func NewDispatcher(store *Store, gateway Gateway, config WebhookConfig) *Dispatcher {
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+	return &Dispatcher{store: store, gateway: gateway, config: config,
+		client: &http.Client{Timeout: postTimeout}, wake: make(chan struct{}, 1)}
+}
+
+// Plan finds out how the next webhook about the subjects is to be disturbed, if at all. It is asked before the
+// transaction that enqueues: an order is used up by itself.
+func (d *Dispatcher) Plan(ctx context.Context, operation string, subjects ...string) (Order, error) {
+	if d.config.URL == "" {
+		return Order{}, nil
+	}
+	return d.store.Take(ctx, d.gateway, operation, WebhookEffects, subjects...)
+}
+
+// Enqueue records a webhook in the transaction of what it tells of, to be sent after the delay and as planned.
+// Call Wake once the transaction has committed.
+func (d *Dispatcher) Enqueue(ctx context.Context, tx pgx.Tx, plan Order, body []byte, delay time.Duration) error {
+	if d.config.URL == "" || plan.Effect == Swallow {
+		return nil
+	}
+	held := plan.Effect == Reorder
+	switch plan.Effect {
+	case Late:
+		delay += time.Duration(plan.Delay)
+	case Reorder:
+		delay += longestWait // nothing may ever overtake it
+	}
+	copies := 1
+	if plan.Effect == Repeat {
+		copies = 2
+	}
+	for range copies {
+		if err := d.insert(ctx, tx, body, delay, held); err != nil {
+			return fmt.Errorf("sandbox: enqueue a webhook: %w", err)
+		}
+	}
+	return nil
+}
+
+func (d *Dispatcher) insert(ctx context.Context, tx pgx.Tx, body []byte, delay time.Duration, held bool) error {
+	var id int64
+	err := tx.QueryRow(ctx, `INSERT INTO sandbox.webhooks (gateway, body, due, held)
+		VALUES ($1, $2, clock_timestamp() + $3, $4) RETURNING id`, d.gateway, body, delay, held).Scan(&id)
+	if err != nil || held {
+		return err
+	}
+	_, err = tx.Exec(ctx, `UPDATE sandbox.webhooks SET held = false, overtaker = $2, due = clock_timestamp() + $3
+		WHERE gateway = $1 AND held AND NOT delivered`, d.gateway, id, delay)
+	return err
+}
+
+// Wake tells a running dispatcher that there is something new.
+func (d *Dispatcher) Wake() {
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run delivers until the context ends, then waits for what is under way.
+func (d *Dispatcher) Run(ctx context.Context) error {
+	if d.config.URL == "" {
+		<-ctx.Done()
+		return nil
+	}
+	var under sync.WaitGroup
+	defer under.Wait()
+	slots := make(chan struct{}, batchSize)
+	for ctx.Err() == nil {
+		claimed, next, err := d.claim(ctx)
+		if err != nil && ctx.Err() == nil {
+			slog.WarnContext(ctx, "sandbox: webhooks cannot be read", "gateway", d.gateway, "error", err)
+		}
+		for _, w := range claimed {
+			slots <- struct{}{}
+			under.Go(func() {
+				defer func() { <-slots }()
+				d.deliver(ctx, w)
+			})
+		}
+		if len(claimed) == batchSize {
+			continue
+		}
+		select {
+		case <-d.wake:
+		case <-time.After(next):
+		case <-ctx.Done():
+		}
+	}
+	return nil
+}
+
+type delivery struct {
+	id       int64
+	body     []byte
+	attempts int
+}
+
+// claim takes what is due, and says how long to wait for the rest.
+func (d *Dispatcher) claim(ctx context.Context) ([]delivery, time.Duration, error) {
+	rows, err := d.store.Pool.Query(ctx, `UPDATE sandbox.webhooks SET attempts = attempts + 1, due = clock_timestamp() + $2
+		WHERE id IN (SELECT w.id FROM sandbox.webhooks w
+			WHERE w.gateway = $1 AND NOT w.delivered AND w.due <= clock_timestamp()
+			  AND NOT EXISTS (SELECT FROM sandbox.webhooks o WHERE o.id = w.overtaker AND NOT o.delivered)
+			ORDER BY w.id LIMIT $3 FOR UPDATE SKIP LOCKED)
+		RETURNING id, body, attempts`, d.gateway, lease, batchSize)
+	if err != nil {
+		return nil, idlePoll, err
+	}
+	claimed, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (w delivery, err error) {
+		return w, row.Scan(&w.id, &w.body, &w.attempts)
+	})
+	if err != nil {
+		return nil, idlePoll, err
+	}
+	var next *time.Duration
+	err = d.store.Pool.QueryRow(ctx, `SELECT min(due) - clock_timestamp() FROM sandbox.webhooks
+		WHERE gateway = $1 AND NOT delivered AND due > clock_timestamp()`, d.gateway).Scan(&next)
+	if err != nil || next == nil {
+		return claimed, idlePoll, err
+	}
+	return claimed, min(max(*next, time.Millisecond), idlePoll), nil
+}
+
+// deliver posts once. The outcome is recorded even when the process is told to stop meanwhile.
+func (d *Dispatcher) deliver(ctx context.Context, w delivery) {
+	err := d.post(ctx, w.body)
+	record, cancel := context.WithTimeout(context.WithoutCancel(ctx), postTimeout)
+	defer cancel()
+	if err == nil {
+		_, err = d.store.Pool.Exec(record, `UPDATE sandbox.webhooks SET delivered = true WHERE id = $1`, w.id)
+		d.Wake() // something may have waited to be overtaken
+	} else {
+		back := min(100*time.Millisecond<<min(w.attempts, 6), 5*time.Second)
+		slog.DebugContext(ctx, "sandbox: webhook not taken, trying again", "gateway", d.gateway, "webhook", w.id, "in", back, "error", err)
+		_, err = d.store.Pool.Exec(record, `UPDATE sandbox.webhooks SET due = clock_timestamp() + $2 WHERE id = $1`, w.id, back)
+	}
+	if err != nil {
+		slog.WarnContext(ctx, "sandbox: a delivery cannot be recorded", "gateway", d.gateway, "webhook", w.id, "error", err)
+	}
+}
+
+func (d *Dispatcher) post(ctx context.Context, body []byte) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, d.config.URL, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set(d.config.Header, webhook.Sign(d.config.Secrets, body, d.config.Now()))
+	response, err := d.client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode >= http.StatusMultipleChoices {
+		return fmt.Errorf("the receiver answered %d", response.StatusCode)
+	}
+	return nil
+}
