@@ -2,6 +2,7 @@ package models
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -63,6 +64,26 @@ type Token struct {
 	UpdatedAt      time.Time `gorm:"autoUpdateTime:false"`
 }
 
+// TokenModel is one type of token that is stocked. A file's seeds are imported only under a model that stands here (SHP-4).
+type TokenModel struct {
+	Model        string `gorm:"primaryKey"`
+	Kind         string // hotp or totp
+	ReorderLevel int    // below it staff are told to order more; 0: never
+}
+
+// TokenImport is one file of seeds that was imported.
+type TokenImport struct {
+	ID         string // ti_…
+	Format     string // pskc or csv
+	FileSHA256 []byte `gorm:"column:file_sha256"`
+	Rows       int
+	Imported   int
+	Known      int // serials that were there before; nothing of theirs changes (SHP-4)
+	Refused    int
+	ImportedBy string
+	ImportedAt time.Time
+}
+
 // TokenSeedContext is the associated data under which a token's seed is sealed.
 func TokenSeedContext(serial string) string { return "token/" + serial }
 
@@ -118,6 +139,7 @@ type Shipment struct {
 	Status      ShipmentStatus
 	Parcel      int        // number of the current parcel: 1, 2, …
 	PromisedBy  *time.Time // end of the last promised business day
+	LateFrom    *time.Time // start of the business day after it
 	LateSince   *time.Time
 	CreatedAt   time.Time `gorm:"autoCreateTime:false"`
 	UpdatedAt   time.Time `gorm:"autoUpdateTime:false"`
@@ -133,7 +155,35 @@ type Parcel struct {
 	TrackingNumber *string
 	CarrierRef     *string
 	ShippedAt      *time.Time
-	Outcome        *CarrierEventKind // delivered, lost or returned; nil while under way
+	Outcome        *ParcelOutcome // nil while under way
+
+	LabelTry         int        // 1, 2, …: a label that was refused is asked for anew
+	LabelRequestedAt *time.Time // the intent: recorded before the carrier is called
+	LabelVoidedAt    *time.Time
+}
+
+// LabelKey is the carrier's idempotency key for the parcel's label: asked twice under it, the carrier makes one label.
+func (p Parcel) LabelKey() string {
+	return fmt.Sprintf("shipment/%s/label/%d/%d", p.ShipmentID, p.Number, p.LabelTry)
+}
+
+// ParcelOutcome says how a parcel ended.
+type ParcelOutcome string
+
+// The outcomes of a parcel.
+const (
+	ParcelDelivered ParcelOutcome = "delivered"
+	ParcelLost      ParcelOutcome = "lost"
+	ParcelReturned  ParcelOutcome = "returned"
+	ParcelCancelled ParcelOutcome = "cancelled" // it never left
+)
+
+// Promise dates a parcel that leaves now: by is the end of the last promised business day, late the start of the business
+// day after it (SHP-1: promised within 3 to 5 business days, late from business day 6).
+func Promise(shipped time.Time, p Policy, c BusinessDays) (by, late time.Time) {
+	zone := p.Location()
+	by = AfterBusinessDays(shipped, p.Shipping.PromiseTo, c, zone)
+	return by, StartOfDay(AfterBusinessDays(shipped, p.Shipping.PromiseTo+1, c, zone), -1, zone)
 }
 
 // CarrierEventKind says what the carrier reports.

@@ -107,10 +107,10 @@ func ShipmentTimeline(s Shipment) Timeline {
 	default:
 		return nil
 	}
-	if s.PromisedBy == nil || s.LateSince != nil {
+	if s.LateFrom == nil || s.LateSince != nil {
 		return nil
 	}
-	return Timeline{{ShipmentLate, *s.PromisedBy, "the parcel is late: buyer and staff are told"}}
+	return Timeline{{ShipmentLate, *s.LateFrom, "the parcel is late: buyer and staff are told"}}
 }
 
 // CredentialTimeline is what time does to a credential.
