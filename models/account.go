@@ -1,6 +1,7 @@
 package models
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -28,6 +29,14 @@ func Roles() []Role {
 	return []Role{RoleSubscriber, RoleOrgAdmin, RoleAppAdmin, RolePartnerSponsor, RoleBilling, RoleSupport,
 		RoleWarehouse, RoleProofingAgent, RoleOperator, RoleAuditor, RoleRelyingApp}
 }
+
+// OfAccount reports whether an account may have the role; the others belong to API keys.
+func (r Role) OfAccount() bool {
+	return r == RoleSubscriber || r == RoleOrgAdmin || r == RoleAppAdmin
+}
+
+// OfPartner reports whether the role acts for a partner.
+func (r Role) OfPartner() bool { return r == RoleRelyingApp || r == RolePartnerSponsor }
 
 // Organization groups accounts.
 type Organization struct {
@@ -87,7 +96,7 @@ type Session struct {
 	AccountID string
 	TokenHash []byte
 	Strength  Strength
-	Level     int
+	Level     int // of the credential that the session was authenticated with, 2 or 3; 0 for a password
 	CreatedAt time.Time `gorm:"autoCreateTime:false"`
 	SeenAt    time.Time
 	EndedAt   *time.Time
@@ -119,4 +128,9 @@ type Partner struct {
 	AcceptsKinds []AuthenticatorKind `gorm:"serializer:json"`
 	MinimumLevel int
 	CreatedAt    time.Time `gorm:"autoCreateTime:false"`
+}
+
+// Accepts reports whether the partner's applications take this kind of authenticator at this level (CAT-2).
+func (p Partner) Accepts(kind AuthenticatorKind, level int) bool {
+	return level >= p.MinimumLevel && slices.Contains(p.AcceptsKinds, kind)
 }

@@ -106,6 +106,11 @@ const (
 	MobileDevice  AuthenticatorKind = "mobile_device"
 )
 
+// Valid reports whether the kind is known.
+func (k AuthenticatorKind) Valid() bool {
+	return k == HardwareToken || k == Phone || k == MobileDevice
+}
+
 // AuthenticatorStatus is where an authenticator stands.
 type AuthenticatorStatus string
 
