@@ -96,7 +96,7 @@ type Session struct {
 	AccountID string
 	TokenHash []byte
 	Strength  Strength
-	Level     int // of the credential that the session was authenticated with, 2 or 3; 0 for a password
+	Level     int       // of the credential that the session was authenticated with, 2 or 3; 0 for a password
 	CreatedAt time.Time `gorm:"autoCreateTime:false"`
 	SeenAt    time.Time
 	EndedAt   *time.Time

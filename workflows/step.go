@@ -142,9 +142,26 @@ func inHistory(step string, err error) error {
 		slog.Warn("step failed", "step", step, "fault", f.Type.Slug, "error", err)
 		return temporal.NewApplicationErrorWithOptions(f.Type.Title, f.Type.Slug, temporal.ApplicationErrorOptions{NextRetryDelay: f.RetryAfter})
 	}
-	message := f.Type.Title
-	if f.Detail != "" {
-		message += ": " + f.Detail
+	return refusal(f)
+}
+
+// refusal carries a fault through the engine: its words and what the state allows, never its cause.
+func refusal(f *models.Fault) error {
+	return temporal.NewNonRetryableApplicationError(f.Type.Title, f.Type.Slug, nil, f.Detail, f.Allowed)
+}
+
+// faultOf brings a refusal back from the engine as the fault that it was.
+func faultOf(err error) error {
+	app, ok := errors.AsType[*temporal.ApplicationError](err)
+	if !ok {
+		return err
 	}
-	return temporal.NewNonRetryableApplicationError(message, f.Type.Slug, nil)
+	for _, t := range models.FaultTypes() {
+		if t.Slug == app.Type() {
+			f := t.Because(err)
+			_ = app.Details(&f.Detail, &f.Allowed) // a fault without details has none
+			return f
+		}
+	}
+	return err
 }

@@ -1,0 +1,89 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"gorm.io/gorm/clause"
+	"tokendesk/models"
+)
+
+// NewNotice is a mail to be sent once, to an account's address on file.
+type NewNotice struct {
+	ID         string // optional; needed beforehand when a secret is sealed for it
+	Kind       models.NoticeKind
+	DedupeKey  string // business key; a second notice under it changes nothing
+	AccountID  string
+	SubjectRef string
+	Params     map[string]string
+	Sealed     []byte
+}
+
+// AddNotice records the intent to send a mail, in the surrounding transaction. Its Message-ID is fixed here, once (OPS-2).
+func (s *Store) AddNotice(ctx context.Context, n NewNotice, at time.Time) error {
+	account, err := s.Account(ctx, n.AccountID)
+	if err != nil {
+		return fmt.Errorf("address a notice: %w", err)
+	}
+	if n.ID == "" {
+		n.ID = NewID("no", at)
+	}
+	if n.Params == nil {
+		n.Params = map[string]string{}
+	}
+	row := models.Notice{
+		ID: n.ID, DedupeKey: n.DedupeKey, Kind: n.Kind, AccountID: &n.AccountID, ToAddress: account.Email, SubjectRef: n.SubjectRef,
+		Params: n.Params, Sealed: n.Sealed, MessageID: n.ID + "@tokendesk", Status: models.NoticePending, NextAt: at, CreatedAt: at,
+	}
+	err = s.with(ctx).Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "dedupe_key"}}, DoNothing: true}).Create(&row).Error
+	if err != nil {
+		return fault(fmt.Errorf("record a notice: %w", err))
+	}
+	return nil
+}
+
+// ClaimNotices takes up to n mails that are due and holds them back until the lease ends; whoever dies in the middle
+// leaves them to the next sender, under the same Message-ID.
+func (s *Store) ClaimNotices(ctx context.Context, n int, at time.Time, lease time.Duration) ([]models.Notice, error) {
+	var rows []models.Notice
+	err := s.with(ctx).Raw(`
+		with due as (select id from notices where status = 'pending' and next_at <= ? order by next_at limit ? for update skip locked)
+		update notices o set attempts = attempts + 1, next_at = ? from due where o.id = due.id returning o.*`,
+		at, n, at.Add(lease)).Scan(&rows).Error
+	if err != nil {
+		return nil, fault(fmt.Errorf("claim notices: %w", err))
+	}
+	return rows, nil
+}
+
+// NoticeSent records that the mail server has accepted the mail, and erases what was sealed in it (LIC-1).
+func (s *Store) NoticeSent(ctx context.Context, id string, at time.Time) error {
+	return fault(s.with(ctx).Table("notices").Where("id = ? and status = ?", id, models.NoticePending).
+		Updates(map[string]any{"status": models.NoticeSent, "sent_at": at, "sealed": nil, "last_error": nil}).Error)
+}
+
+// NoticeDelayed lets a mail be tried again at a later moment; why says so in words that may be read by staff.
+func (s *Store) NoticeDelayed(ctx context.Context, id, why string, again time.Time) error {
+	return fault(s.with(ctx).Table("notices").Where("id = ? and status = ?", id, models.NoticePending).
+		Updates(map[string]any{"next_at": again, "last_error": why}).Error)
+}
+
+// NoticeFailed gives a mail up for good and opens a case for a person.
+func (s *Store) NoticeFailed(ctx context.Context, n models.Notice, why string, at time.Time) error {
+	return s.InTx(ctx, func(tx *Store) error {
+		err := tx.with(ctx).Table("notices").Where("id = ? and status = ?", n.ID, models.NoticePending).
+			Updates(map[string]any{"status": models.NoticeFailed, "last_error": why, "sealed": nil}).Error
+		if err != nil {
+			return err
+		}
+		return tx.OpenCase(ctx, "notice/"+n.ID, n.SubjectRef, "a mail could not be delivered: "+string(n.Kind), at)
+	})
+}
+
+// NoticesAbout lists the mails about one thing, oldest first.
+func (s *Store) NoticesAbout(ctx context.Context, subjectRef string) ([]models.Notice, error) {
+	var rows []models.Notice
+	err := s.with(ctx).Where("subject_ref = ?", subjectRef).Order("created_at, id").Find(&rows).Error
+	return rows, fault(err)
+}

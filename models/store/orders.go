@@ -1,0 +1,279 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"gorm.io/gorm"
+	"tokendesk/models"
+)
+
+// DraftOrder checks what a buyer asks for and numbers it. The draft becomes an order when its lifecycle places it.
+//
+// Faults: PaymentMethodMissing, AddressMissing, DisclaimerMissing, DisclaimerOutdated, ProductUnavailable,
+// BeneficiaryUnknown, CurrencyMismatch, InvalidRequest (ORD-1).
+func (s *Store) DraftOrder(ctx context.Context, n models.NewOrder, at time.Time) (models.Order, error) {
+	var order models.Order
+	err := s.InTx(ctx, func(tx *Store) error {
+		var err error
+		if order, err = tx.checkedOrder(ctx, n, at); err != nil {
+			return err
+		}
+		if err := tx.with(ctx).Raw("select 'SO-' || nextval('order_numbers')").Row().Scan(&order.Number); err != nil {
+			return err
+		}
+		lines := order.Lines
+		order.Lines = nil
+		if err := tx.with(ctx).Create(&order).Error; err != nil {
+			return err
+		}
+		if err := tx.with(ctx).Create(&lines).Error; err != nil {
+			return err
+		}
+		order.Lines = lines
+		if n.PaymentMethod == models.PayByCard {
+			if _, err := tx.intendCharge(ctx, order, 1, n.CardPaymentMethod, at); err != nil {
+				return err
+			}
+		}
+		return tx.Audit(ctx, models.AuditEvent{At: at, Class: models.AdministrationEvents, Kind: "order.drafted", Actor: n.BuyerID, SubjectRef: order.Number, Outcome: models.Succeeded})
+	})
+	if err != nil {
+		return models.Order{}, fmt.Errorf("draft an order: %w", err)
+	}
+	return order, nil
+}
+
+func (s *Store) checkedOrder(ctx context.Context, n models.NewOrder, at time.Time) (o models.Order, err error) {
+	policy, err := s.CurrentPolicy(ctx, at)
+	if err != nil {
+		return o, err
+	}
+	o = models.Order{
+		ID: NewID("or", at), BuyerID: n.BuyerID, Status: models.OrderDraft, PaymentMethod: n.PaymentMethod,
+		BillingAddress: n.BillingAddress, ShippingAddress: n.ShippingAddress,
+		DisclaimerVersion: n.DisclaimerVersion, DisclaimerAcceptedAt: at, PolicyVersion: policy.Version, CreatedAt: at,
+	}
+	if n.PONumber != "" {
+		o.PONumber = &n.PONumber
+	}
+	if err := s.checkTerms(ctx, n, at); err != nil {
+		return o, err
+	}
+	if err := s.priceLines(ctx, &o, n.Lines, at); err != nil {
+		return o, err
+	}
+	return o, nil
+}
+
+func (s *Store) checkTerms(ctx context.Context, n models.NewOrder, at time.Time) error {
+	switch {
+	case len(n.Lines) == 0:
+		return models.InvalidRequest.New("an order needs at least one line").At("/lines")
+	case !n.BillingAddress.Complete():
+		return models.AddressMissing.New("the billing address is not complete").At("/billing_address")
+	case n.PaymentMethod == models.PayByCard && n.CardPaymentMethod == "":
+		return models.PaymentMethodMissing.New("a card payment needs the card's token").At("/card_payment_method")
+	case n.PaymentMethod != models.PayByCard && n.PaymentMethod != models.PayByInvoice:
+		return models.InvalidRequest.New("unknown payment method").At("/payment_method")
+	case n.DisclaimerVersion == 0:
+		return models.DisclaimerMissing.New("").At("/disclaimer_version")
+	}
+	current, err := s.CurrentDisclaimer(ctx, at)
+	if err != nil {
+		return err
+	}
+	if n.DisclaimerVersion != current.Version {
+		return models.DisclaimerOutdated.New("the current version is %d", current.Version).At("/disclaimer_version")
+	}
+	return nil
+}
+
+func (s *Store) priceLines(ctx context.Context, o *models.Order, lines []models.NewOrderLine, at time.Time) error {
+	buyer, err := s.Account(ctx, o.BuyerID)
+	if err != nil {
+		return err
+	}
+	for i, line := range lines {
+		pointer := fmt.Sprintf("/lines/%d", i)
+		product, err := s.Product(ctx, line.ProductSKU)
+		if models.KindOf(err) == models.NotFound && err != nil {
+			return models.ProductUnavailable.New("there is no such product").At(pointer + "/product_sku")
+		} else if err != nil {
+			return err
+		}
+		if product.Status != models.ProductActive {
+			return models.ProductUnavailable.New("the product is retired").At(pointer + "/product_sku")
+		}
+		if product.Kind != models.HardwareOTP {
+			return models.ProductUnavailable.New("this kind of product is not sold yet").At(pointer + "/product_sku")
+		}
+		beneficiary, err := s.beneficiary(ctx, buyer, line.BeneficiaryID, pointer)
+		if err != nil {
+			return err
+		}
+		if !product.SoldTo(beneficiary.Country) {
+			return models.ProductUnavailable.New("the product is not sold in the beneficiary's country").At(pointer + "/product_sku")
+		}
+		if product.Ships() && (o.ShippingAddress == nil || !o.ShippingAddress.Complete()) {
+			return models.AddressMissing.New("a token ships, so a shipping address is needed").At("/shipping_address")
+		}
+		if o.Currency != "" && o.Currency != product.Currency {
+			return models.CurrencyMismatch.New("all lines of an order share one currency").At(pointer + "/product_sku")
+		}
+		o.Currency = product.Currency
+		o.TotalMinor += product.PriceMinor
+		o.Lines = append(o.Lines, models.OrderLine{ID: NewID("ol", at), OrderID: o.ID, Position: i + 1,
+			ProductSKU: product.SKU, BeneficiaryID: beneficiary.ID, PriceMinor: product.PriceMinor})
+	}
+	return nil
+}
+
+// beneficiary is the buyer, or an account of the buyer's organization. A stranger's account is not told from one that
+// does not exist.
+func (s *Store) beneficiary(ctx context.Context, buyer models.Account, id, pointer string) (models.Account, error) {
+	if id == "" || id == buyer.ID {
+		return buyer, nil
+	}
+	other, err := s.Account(ctx, id)
+	if err != nil && models.KindOf(err) != models.NotFound {
+		return other, err
+	}
+	if err != nil || buyer.OrganizationID == nil || other.OrganizationID == nil || *other.OrganizationID != *buyer.OrganizationID {
+		return other, models.BeneficiaryUnknown.New("").At(pointer + "/beneficiary_id")
+	}
+	return other, nil
+}
+
+// OrderByNumber returns an order with its lines.
+func (s *Store) OrderByNumber(ctx context.Context, number string) (models.Order, error) {
+	return s.order(ctx, "number = ?", number)
+}
+
+func (s *Store) order(ctx context.Context, where string, args ...any) (models.Order, error) {
+	var o models.Order
+	err := s.with(ctx).Preload("Lines", func(db *gorm.DB) *gorm.DB { return db.Order("position") }).Where(where, args...).Take(&o).Error
+	return o, fault(err)
+}
+
+// OrderOfLine returns the order that a line belongs to, with its lines.
+func (s *Store) OrderOfLine(ctx context.Context, lineID string) (models.Order, error) {
+	return s.order(ctx, "id = (select order_id from order_lines where id = ?)", lineID)
+}
+
+// OrderFilter selects orders.
+type OrderFilter struct {
+	BuyerID string
+	Status  models.OrderStatus
+	Search  string // an exact SO, invoice or PO number, a key's last four, a serial, an e-mail, or the start of a last name (ORD-7)
+}
+
+// Orders lists orders, newest first.
+func (s *Store) Orders(ctx context.Context, f OrderFilter, p Page) ([]models.Order, error) {
+	q := s.with(ctx).Preload("Lines", func(db *gorm.DB) *gorm.DB { return db.Order("position") }).Order("id desc").Limit(p.limit())
+	if f.BuyerID != "" {
+		q = q.Where("buyer_id = ?", f.BuyerID)
+	}
+	if f.Status != "" {
+		q = q.Where("status = ?", f.Status)
+	}
+	if p.After != "" {
+		q = q.Where("id < ?", p.After)
+	}
+	if f.Search != "" {
+		q = q.Where(`id in (
+			select id from orders where number = @q or po_number = @q
+			union select order_id from invoices where number = @q
+			union select l.order_id from order_lines l join license_keys k on k.order_line_id = l.id where k.last_four = upper(@q)
+			union select l.order_id from order_lines l join shipments h on h.order_line_id = l.id join parcels p on p.shipment_id = h.id where p.serial = @q
+			union select o.id from orders o join accounts a on a.id = o.buyer_id where lower(a.email) = lower(@q) or starts_with(lower(a.last_name), lower(@q))
+		)`, map[string]any{"q": f.Search})
+	}
+	var rows []models.Order
+	return rows, fault(q.Find(&rows).Error)
+}
+
+// PlaceOrder turns a draft into an order: its invoice is issued and the confirmation is mailed at once (ORD-6). Placing a
+// placed order again changes nothing.
+func (s *Store) PlaceOrder(ctx context.Context, number string, at time.Time) error {
+	return s.InTx(ctx, func(tx *Store) error {
+		o, err := tx.OrderByNumber(ctx, number)
+		if err != nil {
+			return err
+		}
+		if state, err := orders.lock(ctx, tx, o.ID); err != nil || state != models.OrderDraft {
+			return err
+		}
+		if err := orders.move(tx.with(ctx), o.ID, models.PlaceOrder, at, map[string]any{"placed_at": at}); err != nil {
+			return err
+		}
+		if err := tx.issueInvoice(ctx, o, at); err != nil {
+			return err
+		}
+		if err := tx.AddNotice(ctx, NewNotice{Kind: models.NoticeOrderConfirmation, DedupeKey: number + "/confirmation", AccountID: o.BuyerID, SubjectRef: number}, at); err != nil {
+			return err
+		}
+		return tx.auditOrder(ctx, o, "order.placed", at, nil)
+	})
+}
+
+// CancelOrder ends an unpaid order: its invoice becomes void, and the buyer is told. Money that arrives afterwards lands in
+// unapplied cash (ORD-4, ORD-5). CancelUnpaid is the lifecycle's own reason.
+func (s *Store) CancelOrder(ctx context.Context, number string, by string, reason models.CancelReason, at time.Time) error {
+	event := models.CancelOrder
+	if reason == models.CancelUnpaid {
+		event = models.LapseOrder
+	}
+	return s.InTx(ctx, func(tx *Store) error {
+		o, err := tx.OrderByNumber(ctx, number)
+		if err != nil {
+			return err
+		}
+		if err := orders.move(tx.with(ctx), o.ID, event, at, map[string]any{"cancelled_at": at, "cancel_reason": reason}); err != nil {
+			return err
+		}
+		if err := tx.voidInvoice(ctx, o, at); err != nil {
+			return err
+		}
+		if err := tx.with(ctx).Exec("update charges set status = ?, updated_at = ? where order_id = ? and status = ?", // no one will ask the provider for it
+			models.ChargeCancelled, at, o.ID, models.ChargeIntended).Error; err != nil {
+			return err
+		}
+		err = tx.AddNotice(ctx, NewNotice{Kind: models.NoticeOrderCancelled, DedupeKey: number + "/cancelled", AccountID: o.BuyerID, SubjectRef: number,
+			Params: map[string]string{"reason": string(reason)}}, at)
+		if err != nil {
+			return err
+		}
+		return tx.Audit(ctx, models.AuditEvent{At: at, Class: models.AdministrationEvents, Kind: "order.cancelled", Actor: by, SubjectRef: number,
+			Outcome: models.Succeeded, Detail: map[string]string{"reason": string(reason)}})
+	})
+}
+
+// StaleDrafts lists the numbers of drafts older than a moment: their lifecycle was never started (DESIGN: a sweeper re-drives them).
+func (s *Store) StaleDrafts(ctx context.Context, before time.Time, n int) ([]string, error) {
+	var numbers []string
+	err := s.with(ctx).Table("orders").Where("status = ? and created_at < ?", models.OrderDraft, before).Order("created_at").Limit(n).Pluck("number", &numbers).Error
+	return numbers, fault(err)
+}
+
+func (s *Store) auditOrder(ctx context.Context, o models.Order, kind string, at time.Time, detail map[string]string) error {
+	return s.Audit(ctx, models.AuditEvent{At: at, Class: models.AdministrationEvents, Kind: kind,
+		Actor: models.SystemActor(models.OrderLifecycle).ID, SubjectRef: o.Number, Outcome: models.Succeeded, Detail: detail})
+}
+
+// OrderTimeline is what happens to the order if nobody acts (LIF-4).
+func (s *Store) OrderTimeline(ctx context.Context, o models.Order) (models.Timeline, error) {
+	if o.Status != models.OrderPlaced && o.Status != models.OrderDeclined {
+		return nil, nil
+	}
+	policy, err := s.Policy(ctx, o.PolicyVersion)
+	if err != nil {
+		return nil, err
+	}
+	invoice, err := s.InvoiceOfOrder(ctx, o.ID)
+	if err != nil {
+		return nil, err
+	}
+	return models.OrderTimeline(o, invoice, policy), nil
+}
