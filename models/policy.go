@@ -44,10 +44,12 @@ type ShippingPolicy struct {
 	PromiseTo   int `json:"promise_to"`
 }
 
-// SessionPolicy limits a session.
+// SessionPolicy limits a session and the guessing of passwords.
 type SessionPolicy struct {
-	IdleMinutes   int `json:"idle_minutes"`
-	AbsoluteHours int `json:"absolute_hours"`
+	IdleMinutes     int `json:"idle_minutes"`
+	AbsoluteHours   int `json:"absolute_hours"`
+	TriesPerUser    int `json:"tries_per_user"`    // wrong passwords an hour, for one user id as typed
+	TriesPerAddress int `json:"tries_per_address"` // wrong passwords an hour
 }
 
 // DefaultPolicy is version 1, as REQUIREMENTS states it.
@@ -58,6 +60,6 @@ func DefaultPolicy() Policy {
 		LicenseKey: LicenseKeyPolicy{TriesPerAccount: 5, TriesPerAddress: 20, LifetimeMonths: 12, PromiseHours: 24},
 		Invoice:    InvoicePolicy{DueDays: 30, ReminderBefore: 7, ReminderAfter: 7, VoidAfter: 15},
 		Shipping:   ShippingPolicy{PromiseFrom: 3, PromiseTo: 5},
-		Session:    SessionPolicy{IdleMinutes: 30, AbsoluteHours: 12},
+		Session:    SessionPolicy{IdleMinutes: 30, AbsoluteHours: 12, TriesPerUser: 10, TriesPerAddress: 100},
 	}
 }

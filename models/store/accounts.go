@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"tokendesk/models"
@@ -86,6 +87,7 @@ func (s *Store) account(ctx context.Context, where string, arg string) (models.A
 // accountNamed finds who a login name means: the user id, or else the e-mail if it is that of one account only. A person
 // with several accounts under one e-mail logs in by user id.
 func (s *Store) accountNamed(ctx context.Context, name string) (a models.Account, found bool, err error) {
+	name = strings.TrimSpace(name)
 	a, err = s.AccountByUserID(ctx, name)
 	if err == nil || models.KindOf(err) != models.NotFound {
 		return a, err == nil, err

@@ -7,6 +7,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -69,14 +70,24 @@ func (s *Store) Ping(ctx context.Context) error { return s.pool.Ping(ctx) }
 // SQL is the pool as database/sql sees it, for migrations.
 func (s *Store) SQL() (*sql.DB, error) { return s.db.DB() }
 
-// InTx runs f in one transaction; inside another InTx it joins that one. An error of f rolls back.
+// InTx runs f in one transaction; inside another InTx it joins that one. An error of f rolls back, except a refusal whose
+// evidence must last (see kept): that one is returned after the commit.
 func (s *Store) InTx(ctx context.Context, f func(tx *Store) error) error {
 	if s.inTx {
 		return f(s)
 	}
-	return fault(s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-		return f(&Store{db: tx, pool: s.pool, inTx: true})
-	}))
+	var refusal kept
+	err := s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		err := f(&Store{db: tx, pool: s.pool, inTx: true})
+		if errors.As(err, &refusal) {
+			return nil
+		}
+		return err
+	})
+	if err == nil && refusal.error != nil {
+		err = refusal.error
+	}
+	return fault(err)
 }
 
 func (s *Store) with(ctx context.Context) *gorm.DB { return s.db.WithContext(ctx) }
