@@ -195,27 +195,62 @@ func (s *Store) Orders(ctx context.Context, f OrderFilter, p Page) ([]models.Ord
 }
 
 // PlaceOrder turns a draft into an order: its invoice is issued and the confirmation is mailed at once (ORD-6). Placing a
-// placed order again changes nothing.
+// placed order again changes nothing. A draft whose product was retired meanwhile is refused for good: ProductUnavailable.
 func (s *Store) PlaceOrder(ctx context.Context, number string, at time.Time) error {
-	return s.InTx(ctx, func(tx *Store) error {
+	var refused error
+	err := s.InTx(ctx, func(tx *Store) error {
 		o, err := tx.OrderByNumber(ctx, number)
 		if err != nil {
 			return err
 		}
-		if state, err := orders.lock(ctx, tx, o.ID); err != nil || state != models.OrderDraft {
+		state, err := orders.lock(ctx, tx, o.ID)
+		switch {
+		case err != nil:
+			return err
+		case state == models.OrderRefused:
+			refused = models.ProductUnavailable.New("the order was refused")
+			return nil
+		case state != models.OrderDraft:
+			return nil
+		}
+		if refused, err = tx.stillSold(ctx, o); err != nil {
 			return err
 		}
-		if err := orders.move(tx.with(ctx), o.ID, models.PlaceOrder, at, map[string]any{"placed_at": at}); err != nil {
-			return err
+		if refused != nil {
+			return orders.move(tx.with(ctx), o.ID, models.RefuseOrder, at, nil)
 		}
-		if err := tx.issueInvoice(ctx, o, at); err != nil {
-			return err
-		}
-		if err := tx.AddNotice(ctx, NewNotice{Kind: models.NoticeOrderConfirmation, DedupeKey: number + "/confirmation", AccountID: o.BuyerID, SubjectRef: number}, at); err != nil {
-			return err
-		}
-		return tx.auditOrder(ctx, o, "order.placed", at, nil)
+		return tx.place(ctx, o, at)
 	})
+	if err != nil {
+		return err
+	}
+	return refused
+}
+
+func (s *Store) stillSold(ctx context.Context, o models.Order) (refused, err error) {
+	for _, line := range o.Lines {
+		product, err := s.Product(ctx, line.ProductSKU)
+		if err != nil {
+			return nil, err
+		}
+		if product.Status != models.ProductActive {
+			return models.ProductUnavailable.New("the product of line %d is retired", line.Position), nil
+		}
+	}
+	return nil, nil
+}
+
+func (s *Store) place(ctx context.Context, o models.Order, at time.Time) error {
+	if err := orders.move(s.with(ctx), o.ID, models.PlaceOrder, at, map[string]any{"placed_at": at}); err != nil {
+		return err
+	}
+	if err := s.issueInvoice(ctx, o, at); err != nil {
+		return err
+	}
+	if err := s.AddNotice(ctx, NewNotice{Kind: models.NoticeOrderConfirmation, DedupeKey: o.Number + "/confirmation", AccountID: o.BuyerID, SubjectRef: o.Number}, at); err != nil {
+		return err
+	}
+	return s.auditOrder(ctx, o, "order.placed", at, nil)
 }
 
 // CancelOrder ends an unpaid order: its invoice becomes void, and the buyer is told. Money that arrives afterwards lands in

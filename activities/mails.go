@@ -1,0 +1,148 @@
+package activities
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"fmt"
+	"strings"
+	"text/template"
+
+	"tokendesk/activities/gateway/mail"
+	"tokendesk/internal/documents"
+	"tokendesk/models"
+	"tokendesk/models/store"
+)
+
+//go:embed mails/*.txt
+var mailFiles embed.FS
+
+var mailTemplates = template.Must(template.New("").Option("missingkey=zero").ParseFS(mailFiles, "mails/*.txt"))
+
+// Composer turns a recorded notice into a mail. What a mail says is read when it is sent, so a notice carries ids only.
+type Composer struct {
+	Store  *store.Store
+	Opener store.Opener
+	From   string // an address as in RFC 5322
+	Seller documents.Seller
+	Bank   documents.Bank
+}
+
+// mailFacts is what the templates may use.
+type mailFacts struct {
+	Name       string
+	Params     map[string]string
+	Order      models.Order
+	Invoice    models.Invoice
+	Credential models.Credential
+	Key        string
+	Ships      bool
+	DueDay     string
+	ExpiryDay  string
+}
+
+const mailDay = "2 January 2006"
+
+// Compose renders a notice. The sealed license key, if any, is opened for this mail only (LIC-1).
+func (c *Composer) Compose(ctx context.Context, n models.Notice) (m mail.Message, err error) {
+	facts, err := c.facts(ctx, n)
+	if err != nil {
+		return m, fmt.Errorf("compose a %s mail: %w", n.Kind, err)
+	}
+	var text bytes.Buffer
+	if err := mailTemplates.ExecuteTemplate(&text, string(n.Kind)+".txt", facts); err != nil {
+		return m, fmt.Errorf("compose a %s mail: %w", n.Kind, err)
+	}
+	subject, body, ok := strings.Cut(strings.TrimPrefix(text.String(), "Subject: "), "\n")
+	if !ok {
+		return m, fmt.Errorf("compose a %s mail: the template has no subject line", n.Kind)
+	}
+	m = mail.Message{MessageID: n.MessageID, From: c.From, To: n.ToAddress, Subject: subject, Text: strings.TrimSpace(body) + "\n\n" + c.Seller.Name + "\n", Date: n.CreatedAt}
+	if n.Kind == models.NoticeOrderConfirmation {
+		m.Attachments, err = c.papers(ctx, facts.Order)
+	}
+	return m, err
+}
+
+func (c *Composer) facts(ctx context.Context, n models.Notice) (f mailFacts, err error) {
+	f.Params = n.Params
+	account, err := c.Store.Account(ctx, *n.AccountID)
+	if err != nil {
+		return f, err
+	}
+	f.Name = account.LegalName()
+	switch prefix, _, _ := strings.Cut(strings.Replace(n.SubjectRef, "-", "_", 1), "_"); prefix {
+	case "SO":
+		err = c.aboutOrder(ctx, &f, n.SubjectRef)
+	case "sh":
+		err = c.aboutShipment(ctx, &f, n.SubjectRef)
+	case "cr":
+		err = c.aboutCredential(ctx, &f, n.SubjectRef)
+	}
+	if err == nil && n.Sealed != nil {
+		var key models.SecretBytes
+		key, err = c.Opener.Open(n.Sealed, models.NoticeContext(n.ID))
+		f.Key = string(key.Reveal())
+	}
+	return f, err
+}
+
+func (c *Composer) aboutOrder(ctx context.Context, f *mailFacts, number string) (err error) {
+	if f.Order, err = c.Store.OrderByNumber(ctx, number); err != nil {
+		return err
+	}
+	if f.Invoice, err = c.Store.InvoiceOfOrder(ctx, f.Order.ID); err != nil {
+		return err
+	}
+	policy, err := c.Store.Policy(ctx, f.Order.PolicyVersion)
+	if err != nil {
+		return err
+	}
+	f.DueDay = f.Invoice.DueAt.Add(-1).In(policy.Location()).Format(mailDay)
+	f.Ships = f.Order.ShippingAddress != nil
+	return nil
+}
+
+func (c *Composer) aboutShipment(ctx context.Context, f *mailFacts, id string) error {
+	shipment, _, err := c.Store.Shipment(ctx, id)
+	if err != nil {
+		return err
+	}
+	order, err := c.Store.OrderOfLine(ctx, shipment.OrderLineID)
+	if err != nil {
+		return err
+	}
+	return c.aboutOrder(ctx, f, order.Number)
+}
+
+func (c *Composer) aboutCredential(ctx context.Context, f *mailFacts, id string) (err error) {
+	if f.Credential, _, err = c.Store.Credential(ctx, id); err != nil {
+		return err
+	}
+	policy, err := c.Store.Policy(ctx, f.Credential.PolicyVersion)
+	if err != nil {
+		return err
+	}
+	f.ExpiryDay = f.Credential.ExpiresAt.In(policy.Location()).Format(mailDay)
+	return nil
+}
+
+func (c *Composer) papers(ctx context.Context, o models.Order) ([]mail.Attachment, error) {
+	facts, err := c.Store.OrderPaper(ctx, o.Number, c.Seller, c.Bank)
+	if err != nil {
+		return nil, err
+	}
+	confirmation, err := documents.OrderConfirmation(facts)
+	if err != nil {
+		return nil, err
+	}
+	papers := []mail.Attachment{{Name: o.Number + ".pdf", ContentType: "application/pdf", Content: confirmation}}
+	if o.PaymentMethod == models.PayByInvoice {
+		invoice, err := documents.Invoice(facts)
+		if err != nil {
+			return nil, err
+		}
+		papers = append(papers, mail.Attachment{Name: facts.InvoiceNumber + ".pdf", ContentType: "application/pdf", Content: invoice})
+	}
+	return papers, nil
+}

@@ -1,0 +1,45 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"tokendesk/activities"
+	"tokendesk/models/store"
+	"tokendesk/workflows"
+)
+
+// Housekeeper does what no single lifecycle can do: it takes up drafts whose lifecycle was never started, ends unused
+// license keys, opens cases for late ones, and delivers mail.
+type Housekeeper struct {
+	Store  *store.Store
+	Client *workflows.Client
+	Mailer *activities.Mailer
+	Clock  Clock
+}
+
+// draftAge is how old a draft is before somebody else takes it up; its own handler waits at most this long.
+const draftAge = 12 * time.Second
+
+// Run keeps house until the context ends.
+func (h *Housekeeper) Run(ctx context.Context) {
+	go loop(ctx, "mail", 20*time.Millisecond, 250*time.Millisecond, func(ctx context.Context) (int, error) { return h.Mailer.Deliver(ctx, h.Clock()) })
+	go loop(ctx, "drafts", time.Second, 2*time.Second, h.drafts)
+	loop(ctx, "license keys", time.Minute, time.Minute, h.keys)
+}
+
+func (h *Housekeeper) drafts(ctx context.Context) (int, error) {
+	numbers, err := h.Store.StaleDrafts(ctx, h.Clock().Add(-draftAge), 50)
+	for _, number := range numbers {
+		if _, e := h.Client.PlaceOrder(ctx, number); e != nil {
+			err = errors.Join(err, e)
+		}
+	}
+	return 0, err
+}
+
+func (h *Housekeeper) keys(ctx context.Context) (int, error) {
+	_, err := h.Store.ExpireLicenseKeys(ctx, h.Clock())
+	return 0, errors.Join(err, h.Store.OpenLateKeyCases(ctx, h.Clock()))
+}
