@@ -33,6 +33,9 @@ var CredentialMachine = Machine[CredentialPhase, CredentialEvent]{Name: "credent
 	{[]CredentialPhase{PendingApproval, PendingProofing, PendingRegistration, CredentialActive}, RevokeCredential, CredentialRevoked, ByPerson, "revoked, for good (MGT-4)"},
 }}
 
+// Subscribed reports whether a product of the kind becomes a credential of its own. The others change one that exists.
+func (k ProductKind) Subscribed() bool { return k == HardwareOTP || k == PhoneOTP || k == MobileID }
+
 // Credential is one annual subscription for one account.
 type Credential struct {
 	ID              string // cr_…
@@ -152,6 +155,20 @@ type Authenticator struct {
 	LockedAt     *time.Time
 	RegisteredAt time.Time
 	RevokedAt    *time.Time
+}
+
+// AllLocked reports whether a credential has live authenticators and every one of them is locked.
+func AllLocked(bound []Authenticator) bool {
+	locked := 0
+	for _, a := range bound {
+		switch a.Status {
+		case AuthenticatorActive:
+			return false
+		case AuthenticatorLocked:
+			locked++
+		}
+	}
+	return locked > 0
 }
 
 // VerificationResult is the answer to a relying application (LOG-5).
