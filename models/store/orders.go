@@ -157,11 +157,6 @@ func (s *Store) order(ctx context.Context, where string, args ...any) (models.Or
 	return o, fault(err)
 }
 
-// OrderOfLine returns the order that a line belongs to, with its lines.
-func (s *Store) OrderOfLine(ctx context.Context, lineID string) (models.Order, error) {
-	return s.order(ctx, "id = (select order_id from order_lines where id = ?)", lineID)
-}
-
 // OrderFilter selects orders.
 type OrderFilter struct {
 	BuyerID string

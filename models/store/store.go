@@ -9,7 +9,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -49,7 +48,7 @@ func Open(ctx context.Context, url string) (*Store, error) {
 		SkipDefaultTransaction:   true,
 		DisableNestedTransaction: true,
 		NowFunc:                  func() time.Time { return time.Time{} }, // no column takes the real clock by itself
-		Logger:                   logger.NewSlogLogger(slog.Default(), logger.Config{LogLevel: logger.Error, IgnoreRecordNotFoundError: true, ParameterizedQueries: true}),
+		Logger:                   logger.Discard,                          // an error is logged once, by whoever handles it
 	})
 	if err != nil {
 		pool.Close()
