@@ -210,8 +210,8 @@ func (k CarrierEventKind) Ends() bool { return carrierRank[k] >= 4 }
 // CarrierEvent is one report about a parcel, as the carrier dated it.
 type CarrierEvent struct {
 	ID             string // the carrier's own event id; a repeat changes nothing
-	Carrier        string
-	TrackingNumber string
+	Carrier        string // who told of it: the gateway; event ids are its own
+	TrackingNumber string // identifies the parcel
 	Kind           CarrierEventKind
 	OccurredAt     time.Time
 	ReceivedAt     time.Time

@@ -11,6 +11,12 @@ alter table parcels
     add check (shipped_at is null or label_requested_at is not null),
     add check ((tracking_number is null) = (carrier_ref is null));
 
+-- Events name the tracking number and who told of it, not always who carries: the number alone identifies a parcel.
+drop index parcels_tracking;
+create unique index parcels_tracking on parcels (tracking_number);
+drop index carrier_events_tracking;
+create index carrier_events_tracking on carrier_events (tracking_number, occurred_at);
+
 -- One serial to one shipment (SHP-1). A parcel that was cancelled before it left was none: its token is in stock again.
 alter table parcels drop constraint parcels_serial_key;
 create unique index parcels_serial_once on parcels (serial) where outcome is distinct from 'cancelled';

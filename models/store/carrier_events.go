@@ -23,7 +23,7 @@ func (s *Store) RecordCarrierEvent(ctx context.Context, e models.CarrierEvent, a
 		return false, err
 	}
 	err = s.InTx(ctx, func(tx *Store) error {
-		if err := tx.lockTracking(ctx, e.Carrier, e.TrackingNumber); err != nil {
+		if err := tx.lockTracking(ctx, e.TrackingNumber); err != nil {
 			return err
 		}
 		r := tx.with(ctx).Exec(`
@@ -57,8 +57,8 @@ func checkCarrierEvent(e models.CarrierEvent) error {
 }
 
 // lockTracking orders an event and the answer that makes its tracking number known: whichever comes second sees the first.
-func (s *Store) lockTracking(ctx context.Context, carrier, trackingNumber string) error {
-	err := s.with(ctx).Exec("select pg_advisory_xact_lock(hashtextextended(?, 0))", "parcel/"+carrier+"/"+trackingNumber).Error
+func (s *Store) lockTracking(ctx context.Context, trackingNumber string) error {
+	err := s.with(ctx).Exec("select pg_advisory_xact_lock(hashtextextended(?, 0))", "parcel/"+trackingNumber).Error
 	if err != nil {
 		return fmt.Errorf("wait for other news of the parcel: %w", err)
 	}
@@ -67,7 +67,7 @@ func (s *Store) lockTracking(ctx context.Context, carrier, trackingNumber string
 
 func (s *Store) moveParcel(ctx context.Context, e models.CarrierEvent, at time.Time) (moved bool, err error) {
 	var p models.Parcel
-	found := s.with(ctx).Where("carrier = ? and tracking_number = ?", e.Carrier, e.TrackingNumber).Find(&p)
+	found := s.with(ctx).Where("tracking_number = ?", e.TrackingNumber).Find(&p)
 	if found.Error != nil || found.RowsAffected == 0 {
 		return false, found.Error
 	}
@@ -93,7 +93,7 @@ var reported = map[models.CarrierEventKind]models.ShipmentEvent{
 // followCarrier brings a locked shipment to where all events of its current parcel say that it is.
 func (s *Store) followCarrier(ctx context.Context, sh *models.Shipment, p models.Parcel, at time.Time) (moved bool, err error) {
 	var events []models.CarrierEvent
-	err = s.with(ctx).Where("carrier = ? and tracking_number = ?", *p.Carrier, *p.TrackingNumber).Find(&events).Error
+	err = s.with(ctx).Where("tracking_number = ?", *p.TrackingNumber).Find(&events).Error
 	if err != nil {
 		return false, err
 	}
@@ -169,7 +169,7 @@ func (s *Store) giveUp(ctx context.Context, sh *models.Shipment, p models.Parcel
 // CarrierEvents lists what the carrier has reported about a shipment's parcels, as the carrier dated it.
 func (s *Store) CarrierEvents(ctx context.Context, shipmentID string) ([]models.CarrierEvent, error) {
 	var rows []models.CarrierEvent
-	err := s.with(ctx).Where("(carrier, tracking_number) in (select carrier, tracking_number from parcels where shipment_id = ?)", shipmentID).
+	err := s.with(ctx).Where("tracking_number in (select tracking_number from parcels where shipment_id = ?)", shipmentID).
 		Order("occurred_at, id").Find(&rows).Error
 	return rows, fault(err)
 }

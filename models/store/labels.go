@@ -61,7 +61,7 @@ func (s *Store) IntendLabel(ctx context.Context, shipmentID string, at time.Time
 				return err
 			}
 		}
-		o, err := tx.orderOfLine(ctx, in.Shipment.OrderLineID)
+		o, err := tx.OrderOfLine(ctx, in.Shipment.OrderLineID)
 		in.OrderNumber, in.PolicyVersion = o.Number, o.PolicyVersion
 		return err
 	})
@@ -88,7 +88,7 @@ func labelDuty(status models.ShipmentStatus, p models.Parcel) LabelDuty {
 // cancelled meanwhile only the label is recorded, and VoidLabel is owed. A repeat changes nothing.
 func (s *Store) RecordLabel(ctx context.Context, in LabelIntent, l Label, at time.Time) (sh models.Shipment, duty LabelDuty, err error) {
 	err = s.InTx(ctx, func(tx *Store) error {
-		if err := tx.lockTracking(ctx, l.Carrier, l.TrackingNumber); err != nil {
+		if err := tx.lockTracking(ctx, l.TrackingNumber); err != nil {
 			return err
 		}
 		if sh, err = tx.lockShipment(ctx, in.Shipment.ID); err != nil {
@@ -103,14 +103,14 @@ func (s *Store) RecordLabel(ctx context.Context, in LabelIntent, l Label, at tim
 			return nil
 		}
 		p.Carrier, p.TrackingNumber, p.CarrierRef = &l.Carrier, &l.TrackingNumber, &l.Ref
-		set := map[string]any{"carrier": l.Carrier, "tracking_number": l.TrackingNumber, "carrier_ref": l.Ref}
 		if sh.Status == models.ShipmentPacked && sh.Parcel == p.Number {
-			set["shipped_at"] = at
+			p.ShippedAt = &at
 		}
+		set := map[string]any{"carrier": l.Carrier, "tracking_number": l.TrackingNumber, "carrier_ref": l.Ref, "shipped_at": p.ShippedAt}
 		if err := tx.changeParcel(ctx, p, set); err != nil {
 			return err
 		}
-		if _, ships := set["shipped_at"]; !ships {
+		if p.ShippedAt == nil {
 			duty = labelDuty(sh.Status, p)
 			return nil
 		}

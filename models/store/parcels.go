@@ -23,26 +23,35 @@ func (s *Store) changeParcel(ctx context.Context, p models.Parcel, set map[strin
 	return nil
 }
 
-// lineOrder is what a shipment needs to know of the order that it belongs to.
-type lineOrder struct {
-	Number        string
-	BuyerID       string
-	PolicyVersion int
-	ProductSKU    string
+// LineOrder is what a shipment needs to know of the order that it belongs to.
+type LineOrder struct {
+	Number         string
+	BuyerID        string
+	OrganizationID string // of the buyer; empty: none
+	PolicyVersion  int
+	ProductSKU     string
+	ProductKind    models.ProductKind
 }
 
-func (s *Store) orderOfLine(ctx context.Context, lineID string) (o lineOrder, err error) {
-	err = s.with(ctx).Raw("select o.number, o.buyer_id, o.policy_version, l.product_sku from order_lines l join orders o on o.id = l.order_id where l.id = ?", lineID).Scan(&o).Error
-	if err != nil {
-		err = fmt.Errorf("find the order of a line: %w", err)
+// OrderOfLine finds the order of an order line. Faults: NoSuchThing.
+func (s *Store) OrderOfLine(ctx context.Context, lineID string) (o LineOrder, err error) {
+	r := s.with(ctx).Raw(`
+		select o.number, o.buyer_id, coalesce(a.organization_id, '') as organization_id, o.policy_version, p.sku as product_sku, p.kind as product_kind
+		from order_lines l join orders o on o.id = l.order_id join accounts a on a.id = o.buyer_id join products p on p.sku = l.product_sku
+		where l.id = ?`, lineID).Scan(&o)
+	switch {
+	case r.Error != nil:
+		return o, fault(fmt.Errorf("find the order of a line: %w", r.Error))
+	case r.RowsAffected == 0:
+		return o, models.NoSuchThing.New("no such order line")
 	}
-	return o, err
+	return o, nil
 }
 
 // tellBuyer records a mail about a parcel, one of each kind. Its parameters: order, product, carrier, tracking_number, and
 // promised_by, the last promised day in the vendor's zone.
 func (s *Store) tellBuyer(ctx context.Context, sh models.Shipment, p models.Parcel, kind models.NoticeKind, at time.Time) error {
-	o, err := s.orderOfLine(ctx, sh.OrderLineID)
+	o, err := s.OrderOfLine(ctx, sh.OrderLineID)
 	if err != nil {
 		return err
 	}
