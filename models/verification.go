@@ -1,0 +1,28 @@
+package models
+
+import "time"
+
+// MaxFailures is how many failures in a row an authenticator survives at the very most, whatever the policy says
+// (LOG-4; NIST SP 800-63B section 5.2.2).
+const MaxFailures = 100
+
+// FailuresToLock is after how many failures in a row the authenticator locks: from 1 to MaxFailures.
+func (p OTPPolicy) FailuresToLock() int { return min(max(p.LockAfter, 1), MaxFailures) }
+
+// Unusable says why a credential cannot be used to log in at a moment, whoever asks and whatever the code is (LOG-5).
+// ok reports that nothing stands against it. Whether an authenticator is locked is not considered.
+func (c Credential) Unusable(at time.Time) (reason VerificationResult, ok bool) {
+	switch c.Displayed(false, at) {
+	case ShownActive:
+		return "", true
+	case ShownSuspended:
+		return ResultSuspended, false
+	case ShownExpired:
+		return ResultExpired, false
+	case ShownPendingApproval:
+		return ResultPendingApproval, false
+	case ShownPendingActivation:
+		return ResultPending, false
+	}
+	return ResultRevoked, false
+}
