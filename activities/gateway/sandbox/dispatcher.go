@@ -49,18 +49,17 @@ func NewDispatcher(store *Store, gateway Gateway, config WebhookConfig) *Dispatc
 		client: &http.Client{Timeout: postTimeout}, wake: make(chan struct{}, 1)}
 }
 
-// Plan finds out how the next webhook about the subjects is to be disturbed, if at all. It is asked before the
-// transaction that enqueues: an order is used up by itself.
-func (d *Dispatcher) Plan(ctx context.Context, operation string, subjects ...string) (Order, error) {
+// Plan finds out how the next webhook about the subjects is to be disturbed, if at all.
+func (d *Dispatcher) Plan(ctx context.Context, tx pgx.Tx, operation string, subjects ...string) (Order, error) {
 	if d.config.URL == "" {
 		return Order{}, nil
 	}
-	return d.store.Take(ctx, d.gateway, operation, WebhookEffects, subjects...)
+	return Take(ctx, tx, d.gateway, operation, WebhookEffects, subjects...)
 }
 
-// Enqueue records a webhook in the transaction of what it tells of, to be sent after the delay and as planned.
-// Call Wake once the transaction has committed.
-func (d *Dispatcher) Enqueue(ctx context.Context, tx pgx.Tx, plan Order, body []byte, delay time.Duration) error {
+// Enqueue records a webhook in the transaction of what it tells of, to be sent after the delay and as planned. The
+// subject is what Withdraw finds it by. Call Wake once the transaction has committed.
+func (d *Dispatcher) Enqueue(ctx context.Context, tx pgx.Tx, plan Order, subject string, body []byte, delay time.Duration) error {
 	if d.config.URL == "" || plan.Effect == Swallow {
 		return nil
 	}
@@ -76,23 +75,27 @@ func (d *Dispatcher) Enqueue(ctx context.Context, tx pgx.Tx, plan Order, body []
 		copies = 2
 	}
 	for range copies {
-		if err := d.insert(ctx, tx, body, delay, held); err != nil {
+		// What was held back goes out after this one.
+		_, err := tx.Exec(ctx, `WITH newest AS (
+				INSERT INTO sandbox.webhooks (gateway, subject, body, due, held)
+				VALUES ($1, $2, $3, clock_timestamp() + $4, $5) RETURNING id, due)
+			UPDATE sandbox.webhooks w SET held = false, overtaker = newest.id, due = newest.due FROM newest
+			WHERE w.gateway = $1 AND w.held AND NOT w.delivered AND NOT $5`, d.gateway, subject, body, delay, held)
+		if err != nil {
 			return fmt.Errorf("sandbox: enqueue a webhook: %w", err)
 		}
 	}
 	return nil
 }
 
-func (d *Dispatcher) insert(ctx context.Context, tx pgx.Tx, body []byte, delay time.Duration, held bool) error {
-	var id int64
-	err := tx.QueryRow(ctx, `INSERT INTO sandbox.webhooks (gateway, body, due, held)
-		VALUES ($1, $2, clock_timestamp() + $3, $4) RETURNING id`, d.gateway, body, delay, held).Scan(&id)
-	if err != nil || held {
-		return err
+// Withdraw forgets the webhooks about a subject that are not yet due: what they tell of will not happen.
+func (d *Dispatcher) Withdraw(ctx context.Context, tx pgx.Tx, subject string) error {
+	_, err := tx.Exec(ctx, `DELETE FROM sandbox.webhooks WHERE gateway = $1 AND subject = $2 AND NOT delivered
+		AND attempts = 0 AND due > clock_timestamp()`, d.gateway, subject)
+	if err != nil {
+		return fmt.Errorf("sandbox: withdraw webhooks: %w", err)
 	}
-	_, err = tx.Exec(ctx, `UPDATE sandbox.webhooks SET held = false, overtaker = $2, due = clock_timestamp() + $3
-		WHERE gateway = $1 AND held AND NOT delivered`, d.gateway, id, delay)
-	return err
+	return nil
 }
 
 // Wake tells a running dispatcher that there is something new.

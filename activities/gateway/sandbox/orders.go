@@ -67,12 +67,17 @@ func (s *Store) Give(ctx context.Context, gateway Gateway, o Order) (Order, erro
 	return o, nil
 }
 
+// Querier is the Pool, or a transaction.
+type Querier interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
 // Take finds the oldest open order for an operation on any of the subjects, and uses it up by one. Without one it
-// returns the zero Order, whose Effect is "". It commits by itself, so an order is used even where the work it
-// disturbs is rolled back.
-func (s *Store) Take(ctx context.Context, gateway Gateway, operation string, effects []Effect, subjects ...string) (Order, error) {
+// returns the zero Order, whose Effect is "". Asked on the Pool, the order is used up even where the work that it
+// disturbs is rolled back; asked on a transaction, only with it.
+func Take(ctx context.Context, on Querier, gateway Gateway, operation string, effects []Effect, subjects ...string) (Order, error) {
 	var o Order
-	err := s.Pool.QueryRow(ctx, `UPDATE sandbox.orders SET remaining = remaining - 1
+	err := on.QueryRow(ctx, `UPDATE sandbox.orders SET remaining = remaining - 1
 		WHERE id = (SELECT id FROM sandbox.orders
 			WHERE gateway = $1 AND operation IN ($2, '') AND remaining > 0 AND effect = ANY ($3)
 			  AND (match = '' OR match = ANY ($4))

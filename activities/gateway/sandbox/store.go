@@ -54,6 +54,7 @@ CREATE TABLE IF NOT EXISTS sandbox.calls (
 CREATE TABLE IF NOT EXISTS sandbox.webhooks (
     id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     gateway   text        NOT NULL,
+    subject   text        NOT NULL,
     body      bytea       NOT NULL,
     due       timestamptz NOT NULL,
     held      boolean     NOT NULL DEFAULT false, -- waits to be overtaken by the next one
@@ -62,6 +63,7 @@ CREATE TABLE IF NOT EXISTS sandbox.webhooks (
     delivered boolean     NOT NULL DEFAULT false
 );
 CREATE INDEX IF NOT EXISTS webhooks_open ON sandbox.webhooks (gateway, due) WHERE NOT delivered;
+CREATE INDEX IF NOT EXISTS webhooks_subject ON sandbox.webhooks (subject) WHERE NOT delivered;
 `
 
 // Open connects to the database at the URL and makes the schema where it is missing. The pool is small and its own.

@@ -181,7 +181,7 @@ func (s *session) Reset() { s.recipients = nil }
 func (s *session) Logout() error { return nil }
 
 func (s *session) take(operation string, recipients ...string) (sandbox.Order, error) {
-	order, err := s.mailbox.store.Take(context.Background(), sandbox.Mailbox, operation, operations[operation], recipients...)
+	order, err := sandbox.Take(context.Background(), s.mailbox.store.Pool, sandbox.Mailbox, operation, operations[operation], recipients...)
 	if err != nil {
 		return order, temporary("the mailbox is not available")
 	}

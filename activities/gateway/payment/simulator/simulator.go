@@ -150,7 +150,7 @@ func (s *Simulator) Refund(ctx context.Context, key, ref string, amount models.M
 
 // Fetch reads the state of a charge.
 func (s *Simulator) Fetch(ctx context.Context, ref string) (payment.Charge, error) {
-	order, err := s.store.Take(ctx, sandbox.Payments, fetch, sandbox.CallEffects, ref)
+	order, err := sandbox.Take(ctx, s.store.Pool, sandbox.Payments, fetch, sandbox.CallEffects, ref)
 	if err == nil {
 		err = order.Before(ctx)
 	}
@@ -184,14 +184,10 @@ func (s *Simulator) once(ctx context.Context, operation, key string, params any,
 	if key == "" {
 		return payment.Charge{}, models.IdempotencyKeyMissing.New("the call needs an idempotency key")
 	}
-	order, err := s.store.Take(ctx, sandbox.Payments, operation, sandbox.CallEffects, subjects...)
+	order, err := sandbox.Take(ctx, s.store.Pool, sandbox.Payments, operation, sandbox.CallEffects, subjects...)
 	if err == nil {
 		err = order.Before(ctx)
 	}
-	if err != nil {
-		return payment.Charge{}, err
-	}
-	plan, err := s.push.Plan(ctx, announce, subjects...)
 	if err != nil {
 		return payment.Charge{}, err
 	}
@@ -201,7 +197,11 @@ func (s *Simulator) once(ctx context.Context, operation, key string, params any,
 		if c, err = work(tx, order); err != nil {
 			return err
 		}
-		return s.push.Enqueue(ctx, tx, plan, newEvent(c).json(), 0)
+		plan, err := s.push.Plan(ctx, tx, announce, subjects...)
+		if err != nil {
+			return err
+		}
+		return s.push.Enqueue(ctx, tx, plan, c.Ref, newEvent(c).json(), 0)
 	})
 	if err != nil {
 		return payment.Charge{}, technical(err)
