@@ -78,7 +78,7 @@ func (c *csvReader) record() ([]string, error) {
 	c.meter.nextPart()
 	fields, err := c.csv.Read()
 	switch {
-	case err == nil || err == io.EOF:
+	case err == nil || errors.Is(err, io.EOF):
 		return fields, err
 	case c.meter.err != nil:
 		return nil, c.meter.err
@@ -91,7 +91,7 @@ func (c *csvReader) record() ([]string, error) {
 
 func (c *csvReader) header() error {
 	fields, err := c.record()
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return fatal(ErrMalformed, "there is no header")
 	}
 	if e, ok := errors.AsType[*Error](err); ok {

@@ -70,7 +70,7 @@ func (m *meter) exhausted() error {
 	case m.part <= 0:
 		m.err = errPartTooLarge
 	case m.total <= 0:
-		if _, err := m.r.Peek(1); err == io.EOF {
+		if _, err := m.r.Peek(1); errors.Is(err, io.EOF) {
 			return io.EOF // just as long as allowed
 		}
 		m.err = errFileTooLarge

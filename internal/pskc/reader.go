@@ -33,7 +33,7 @@ func all(next func() (Key, error)) iter.Seq2[Key, error] {
 	return func(yield func(Key, error) bool) {
 		for {
 			key, err := next()
-			if err == io.EOF || !yield(key, err) {
+			if errors.Is(err, io.EOF) || !yield(key, err) {
 				return
 			}
 			if e, ok := errors.AsType[*Error](err); err != nil && (!ok || e.Fatal) {
@@ -90,9 +90,9 @@ func (r *Reader) advance() error {
 	r.meter.nextPart()
 	token, err := r.xml.Token()
 	switch {
-	case err == io.EOF && r.closed:
+	case errors.Is(err, io.EOF) && r.closed:
 		return io.EOF
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		return fatal(ErrMalformed, "the file holds no key container")
 	case err != nil:
 		return r.explain(err)

@@ -195,9 +195,9 @@ func TestReadSourceFails(t *testing.T) {
 // SHP-4: a caller may stop, and Next says io.EOF for ever.
 func TestReadStops(t *testing.T) {
 	document := container(keyPackage("A1", "HOTP", plainSecret(seedBase64)), keyPackage("A2", "HOTP", plainSecret(seedBase64)))
-	for key := range Read(document, Options{}) {
-		if key.Serial != "A1" {
-			t.Errorf("got %+v", key)
+	for key, err := range Read(document, Options{}) {
+		if err != nil || key.Serial != "A1" {
+			t.Errorf("got %+v, %v", key, err)
 		}
 		break
 	}

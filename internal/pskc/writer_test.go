@@ -132,7 +132,7 @@ func ExampleWriter() {
 	_ = w.Write(Key{Serial: "987654321", Algorithm: TOTP, Hash: SHA256, Digits: 8, TimeInterval: time.Minute, Secret: Secret(rfcSecret)})
 	_ = w.Close()
 	for key, err := range Read(strings.NewReader(document.String()), Options{}) {
-		fmt.Println(key.Serial, key.Algorithm, key.Hash, key.Digits, key.TimeInterval, key.Secret, err)
+		fmt.Printf("%s %s %s %d %v %v %v\n", key.Serial, key.Algorithm, key.Hash, key.Digits, key.TimeInterval, key.Secret, err)
 	}
 	// Output: 987654321 totp SHA256 8 1m0s [redacted] <nil>
 }
