@@ -85,7 +85,11 @@ func checkRoles(o operation) []string {
 	return nil
 }
 
+// checkProblems leaves out the probes, which stand outside /v1: who calls them reads the status alone.
 func checkProblems(o operation) []string {
+	if !strings.HasPrefix(o.path, "/v1/") {
+		return nil
+	}
 	var out []string
 	var errorsNamed bool
 	each := func(code string, response *openapi.Response) {
@@ -115,8 +119,8 @@ func checkProblems(o operation) []string {
 	return out
 }
 
-// checkIdempotency wants the header, required, or a reason in x-no-idempotency-key: a webhook's sender, for example,
-// sends no such header, and the event's own id does its work.
+// checkIdempotency wants the header, required, or in x-idempotent the reason why repeating the call does no harm
+// without it: a webhook's sender, for example, sends no such header, and the event's own id does its work.
 func checkIdempotency(o operation) []string {
 	var key *openapi.Parameter
 	for _, parameters := range [][]*openapi.ReferencedParameter{o.item.GetParameters(), o.GetParameters()} {
@@ -126,7 +130,7 @@ func checkIdempotency(o operation) []string {
 			}
 		}
 	}
-	reason, excused := o.GetExtensions().Get("x-no-idempotency-key")
+	reason, excused := o.GetExtensions().Get("x-idempotent")
 	switch {
 	case !o.unsafe() && key != nil:
 		return []string{"is safe and takes an Idempotency-Key all the same"}
@@ -135,11 +139,11 @@ func checkIdempotency(o operation) []string {
 	case key != nil && excused:
 		return []string{"has both an Idempotency-Key and a reason for having none"}
 	case excused && (reason.Kind != yaml.ScalarNode || strings.TrimSpace(reason.Value) == "" || reason.Tag != "!!str"):
-		return []string{"gives no reason in x-no-idempotency-key"}
+		return []string{"gives no reason in x-idempotent"}
 	case excused:
 		return nil
 	case key == nil:
-		return []string{"takes no Idempotency-Key and gives no reason in x-no-idempotency-key"}
+		return []string{"takes no Idempotency-Key and gives no reason in x-idempotent"}
 	case !key.GetRequired():
 		return []string{"takes an Idempotency-Key that is not required"}
 	}

@@ -10,7 +10,7 @@ import (
 
 const head = `openapi: 3.1.0
 info: {title: Test, version: "1", description: A document for the test.}
-servers: [{url: /v1}]
+servers: [{url: /}]
 components:
   parameters:
     key: {name: Idempotency-Key, in: header, required: true, schema: {type: string}, description: Key.}
@@ -25,7 +25,7 @@ components:
 `
 
 const good = `
-  /things:
+  /v1/things:
     get:
       operationId: listThings
       tags: [Things]
@@ -39,14 +39,21 @@ const good = `
       x-roles: [support, billing]
       parameters: [{$ref: "#/components/parameters/key"}]
       responses: {"202": {description: Begun., headers: {Location: {schema: {type: string}}}}, "422": {$ref: "#/components/responses/problem"}}
-  /hooks/parcels:
+  /v1/hooks/parcels:
     post:
       operationId: parcelHook
       tags: [Things]
       summary: Hears.
       x-roles: [anyone]
-      x-no-idempotency-key: the event carries its own id
+      x-idempotent: the event carries its own id
       responses: {"204": {description: Heard.}, "401": {$ref: "#/components/responses/problem"}}
+  /healthz:
+    get:
+      operationId: getHealth
+      tags: [Health]
+      summary: Lives.
+      x-roles: [anyone]
+      responses: {"200": {description: It does.}, "503": {description: It does not.}}
 `
 
 func TestHouseRules(t *testing.T) {
@@ -67,7 +74,7 @@ func TestHouseRules(t *testing.T) {
 		{"no error named", `, "401": {$ref: "#/components/responses/problem"}`, "", []string{"house-problems"}},
 		{"no key", `      parameters: [{$ref: "#/components/parameters/key"}]` + "\n", "", []string{"house-idempotency"}},
 		{"key not required", `[{$ref: "#/components/parameters/key"}]`, `[{$ref: "#/components/parameters/optional"}]`, []string{"house-idempotency"}},
-		{"no reason for no key", "x-no-idempotency-key: the event carries its own id", "x-no-idempotency-key: true", []string{"house-idempotency"}},
+		{"no reason for no key", "x-idempotent: the event carries its own id", "x-idempotent: true", []string{"house-idempotency"}},
 		{"key on a safe call", "      operationId: listThings\n", "      operationId: listThings\n" + `      parameters: [{$ref: "#/components/parameters/key"}]` + "\n", []string{"house-idempotency"}},
 		{"202 without Location", ", headers: {Location: {schema: {type: string}}}", "", []string{"house-accepted"}},
 		{"an operationId twice", "createThing", "listThings", []string{"validation-operation-id-unique"}},

@@ -25,6 +25,3 @@ func Undocumented(db *sql.DB) { // want: revive
 }
 
 func forgotten() {} // want: unused
-
-//nolint:unused
-func unexplained() {} // want: nolintlint

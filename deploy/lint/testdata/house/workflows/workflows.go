@@ -30,7 +30,7 @@ func Child(ctx workflow.Context) workflow.Future {
 }
 
 // Send writes in two places.
-func Send(ctx workflow.Context, c client.Client) error {
+func Send(c client.Client) error {
 	_, err := c.SignalWithStartWorkflow(nil, "order/1", "paid", nil, client.StartWorkflowOptions{}, Started) //nolint:staticcheck // no context is at hand here // want: forbidigo
 	return err
 }
