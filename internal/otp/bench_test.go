@@ -22,7 +22,7 @@ func BenchmarkVerify(b *testing.B) {
 func benchVerify(b *testing.B, p Parameters, code string, want bool) {
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, ok := Verify(seed, p, State{}, code, LoginWindow, noon); ok != want {
+		if _, ok := Verify(seed, p, State{}, code, loginWindow, noon); ok != want {
 			b.Fatal("the outcome is wrong")
 		}
 	}
@@ -33,7 +33,7 @@ func BenchmarkResync(b *testing.B) {
 	first, second := Code(seed, button, 500), Code(seed, button, 501)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, ok := Resync(seed, button, State{}, first, second, ResyncWindow, noon); !ok {
+		if _, ok := Resync(seed, button, State{}, first, second, resyncWindow, noon); !ok {
 			b.Fatal("refused")
 		}
 	}

@@ -95,14 +95,8 @@ type State struct {
 	Drift int64 // TOTP: how many steps the token's clock is ahead of ours; HOTP: zero
 }
 
-// Window is how far from the expected code a code may be.
+// Window is how far from the expected code a code may be. It is policy, and larger for Resync than for Verify.
 type Window struct {
 	Ahead int // HOTP: how many counters are tried, from State.Next on
 	Skew  int // TOTP: how many time steps are tried on either side of the expected one
 }
-
-// The windows of the default policy.
-var (
-	LoginWindow  = Window{Ahead: 10, Skew: 2}
-	ResyncWindow = Window{Ahead: 1000, Skew: 20} // at registration (REG-1) and resync (MGT-2)
-)

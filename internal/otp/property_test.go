@@ -36,17 +36,17 @@ func TestPropertyAcceptedOnce(t *testing.T) {
 		}
 		var used []use
 		state, at := State{}, noon
-		_, size := span(p, State{Next: 1}, LoginWindow, at)
+		_, size := span(p, State{Next: 1}, loginWindow, at)
 		for range rapid.IntRange(1, 60).Draw(t, "codes") {
 			if p.Kind == TOTP {
 				at = at.Add(time.Duration(rapid.IntRange(0, 100).Draw(t, "seconds")) * time.Second)
 			}
-			first, _ := span(p, state, LoginWindow, at)
+			first, _ := span(p, state, loginWindow, at)
 			value := g.value(first + rapid.Int64Range(-3, int64(size)+2).Draw(t, "offset"))
 			if len(used) > 0 && rapid.Bool().Draw(t, "replay") {
 				value = rapid.SampledFrom(used).Draw(t, "used").value
 			}
-			next, ok := verify(g, p, state, number{value: value, digits: 1}, LoginWindow, at)
+			next, ok := verify(g, p, state, number{value: value, digits: 1}, loginWindow, at)
 			if !ok {
 				if next != state {
 					t.Fatalf("a refused code changed %+v to %+v", state, next)
@@ -77,18 +77,18 @@ func TestPropertyUsedCodeNeverAgain(t *testing.T) {
 		if p.Kind == TOTP {
 			state = State{Drift: rapid.Int64Range(-40, 40).Draw(t, "drift")}
 		}
-		first, size := span(p, state, LoginWindow, at)
+		first, size := span(p, state, loginWindow, at)
 		if size == 0 {
 			t.Skip("before 1970")
 		}
 		counter := first + rapid.Int64Range(0, int64(size)-1).Draw(t, "offset")
 		code := Code(seed, p, counter)
-		next, ok := Verify(seed, p, state, code, LoginWindow, at)
+		next, ok := Verify(seed, p, state, code, loginWindow, at)
 		if !ok {
 			t.Fatalf("the code at %d was refused with %+v", counter, state)
 		}
 		for c := first; c <= counter; c++ {
-			if got, ok := Verify(seed, p, next, Code(seed, p, c), LoginWindow, at); ok {
+			if got, ok := Verify(seed, p, next, Code(seed, p, c), loginWindow, at); ok {
 				t.Fatalf("the code at %d was accepted after the one at %d: %+v", c, counter, got)
 			}
 		}
@@ -107,7 +107,7 @@ func TestPropertyResyncThenNext(t *testing.T) {
 			state = State{Drift: rapid.Int64Range(-40, 40).Draw(t, "remembered")}
 			counter = Step(p, at) + state.Drift + rapid.Int64Range(-20, 20).Draw(t, "drift")
 		}
-		state, ok := Resync(seed, p, state, Code(seed, p, counter), Code(seed, p, counter+1), ResyncWindow, at)
+		state, ok := Resync(seed, p, state, Code(seed, p, counter), Code(seed, p, counter+1), resyncWindow, at)
 		if !ok {
 			t.Fatal("two consecutive codes within the window were refused")
 		}
@@ -124,7 +124,7 @@ func TestPropertyResyncThenNext(t *testing.T) {
 				at = at.Add(time.Duration(skipped) * p.Period)
 			}
 			at = at.Add(p.Period)
-			state, ok = Verify(seed, p, state, Code(seed, p, counter), LoginWindow, at)
+			state, ok = Verify(seed, p, state, Code(seed, p, counter), loginWindow, at)
 			if !ok {
 				t.Fatalf("login %d was refused with %+v", login, state)
 			}

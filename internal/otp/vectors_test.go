@@ -50,7 +50,7 @@ func TestCodeRFC6238(t *testing.T) {
 			if got := Code(rfcSeed(algorithm), p, Step(p, at)); got != want {
 				t.Errorf("%s at %d: got %s, want %s", algorithm, v.seconds, got, want)
 			}
-			if _, ok := Verify(rfcSeed(algorithm), p, State{}, want, LoginWindow, at); !ok {
+			if _, ok := Verify(rfcSeed(algorithm), p, State{}, want, loginWindow, at); !ok {
 				t.Errorf("%s at %d: %s was refused", algorithm, v.seconds, want)
 			}
 		}

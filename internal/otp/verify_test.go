@@ -10,7 +10,11 @@ var (
 	seed   = rfcSeed(SHA1)
 	button = Parameters{Kind: HOTP, Algorithm: SHA1, Digits: 6}
 	clock  = Parameters{Kind: TOTP, Algorithm: SHA1, Digits: 6, Period: 30 * time.Second}
-	noon   = time.Date(2026, 3, 2, 12, 0, 7, 0, time.UTC)
+	// The windows of the default policy.
+	loginWindow  = Window{Ahead: 10, Skew: 2}
+	resyncWindow = Window{Ahead: 1000, Skew: 20}
+
+	noon = time.Date(2026, 3, 2, 12, 0, 7, 0, time.UTC)
 )
 
 // LOG-3: the windows of the default policy, their edges, and what is remembered.
@@ -46,11 +50,11 @@ func TestVerify(t *testing.T) {
 				c.want = c.state
 			}
 			code := Code(seed, c.p, c.counter)
-			got, ok := Verify(seed, c.p, c.state, code, LoginWindow, noon)
+			got, ok := Verify(seed, c.p, c.state, code, loginWindow, noon)
 			if got != c.want || ok != c.ok {
 				t.Fatalf("got %+v, %v; want %+v, %v", got, ok, c.want, c.ok)
 			}
-			if again, ok := Verify(seed, c.p, got, code, LoginWindow, noon); ok || again != got {
+			if again, ok := Verify(seed, c.p, got, code, loginWindow, noon); ok || again != got {
 				t.Errorf("accepted a second time: %+v", again)
 			}
 		})
@@ -74,13 +78,13 @@ func TestVerifyRefuses(t *testing.T) {
 		"bytes that are no text": "\xff\xff\xff\xff\xff\xff",
 	} {
 		t.Run(name, func(t *testing.T) {
-			if state, ok := Verify(seed, button, State{}, code, LoginWindow, noon); ok || state != (State{}) {
+			if state, ok := Verify(seed, button, State{}, code, loginWindow, noon); ok || state != (State{}) {
 				t.Errorf("%q was accepted: %+v", code, state)
 			}
-			if _, ok := Resync(seed, button, State{}, code, "287082", ResyncWindow, noon); ok {
+			if _, ok := Resync(seed, button, State{}, code, "287082", resyncWindow, noon); ok {
 				t.Errorf("%q was accepted as the first code", code)
 			}
-			if _, ok := Resync(seed, button, State{}, "755224", code, ResyncWindow, noon); ok {
+			if _, ok := Resync(seed, button, State{}, "755224", code, resyncWindow, noon); ok {
 				t.Errorf("%q was accepted as the second code", code)
 			}
 		})
@@ -88,7 +92,7 @@ func TestVerifyRefuses(t *testing.T) {
 	t.Run("unsupported parameters", func(t *testing.T) {
 		p := clock
 		p.Period = 0
-		if _, ok := Verify(seed, p, State{}, Code(seed, p, 0), LoginWindow, time.Unix(0, 0)); ok {
+		if _, ok := Verify(seed, p, State{}, Code(seed, p, 0), loginWindow, time.Unix(0, 0)); ok {
 			t.Error("a period of zero was accepted")
 		}
 	})
@@ -120,7 +124,7 @@ func TestVerifyDuplicateCodes(t *testing.T) {
 					t.Fatal("the counters do not share their code")
 				}
 				at := time.Unix((c.first+1)*30, 0) // the code could be a step late
-				state, ok := Verify(seed, p, State{Next: c.first}, c.code, LoginWindow, at)
+				state, ok := Verify(seed, p, State{Next: c.first}, c.code, loginWindow, at)
 				if !ok || state.Next != c.first+1 {
 					t.Fatalf("the earliest is to be taken: %+v, %v", state, ok)
 				}
@@ -131,7 +135,7 @@ func TestVerifyDuplicateCodes(t *testing.T) {
 				for next := c.first + 1; next <= c.again; next++ {
 					state := State{Next: next}
 					at := time.Unix(next*30, 0)
-					if got, ok := Verify(seed, p, state, c.code, LoginWindow, at); ok {
+					if got, ok := Verify(seed, p, state, c.code, loginWindow, at); ok {
 						t.Fatalf("accepted again with the state at %d: %+v", next, got)
 					}
 				}
@@ -141,7 +145,7 @@ func TestVerifyDuplicateCodes(t *testing.T) {
 						continue
 					}
 					at := time.Unix(next*30, 0)
-					if _, ok := Verify(seed, p, state, Code(seed, p, next), LoginWindow, at); !ok {
+					if _, ok := Verify(seed, p, state, Code(seed, p, next), loginWindow, at); !ok {
 						t.Errorf("the code at %d was lost", next)
 					}
 				}
@@ -155,7 +159,7 @@ func TestVerifyFollowsDrift(t *testing.T) {
 	state, at := State{}, noon
 	for drift := int64(0); drift >= -60; drift -= 2 {
 		var ok bool
-		state, ok = Verify(seed, clock, state, Code(seed, clock, Step(clock, at)+drift), LoginWindow, at)
+		state, ok = Verify(seed, clock, state, Code(seed, clock, Step(clock, at)+drift), loginWindow, at)
 		if !ok || state.Drift != drift {
 			t.Fatalf("at drift %d: %+v, %v", drift, state, ok)
 		}
@@ -196,21 +200,21 @@ func TestResync(t *testing.T) {
 				c.want = c.state
 			}
 			first, second := Code(seed, c.p, c.first), Code(seed, c.p, c.second)
-			got, ok := Resync(seed, c.p, c.state, first, second, ResyncWindow, noon)
+			got, ok := Resync(seed, c.p, c.state, first, second, resyncWindow, noon)
 			if got != c.want || ok != c.ok {
 				t.Fatalf("got %+v, %v; want %+v, %v", got, ok, c.want, c.ok)
 			}
 			if !ok {
 				return
 			}
-			if _, ok := Resync(seed, c.p, got, first, second, ResyncWindow, noon); ok {
+			if _, ok := Resync(seed, c.p, got, first, second, resyncWindow, noon); ok {
 				t.Error("the same two codes were accepted again")
 			}
-			if _, ok := Verify(seed, c.p, got, second, LoginWindow, noon); ok {
+			if _, ok := Verify(seed, c.p, got, second, loginWindow, noon); ok {
 				t.Error("the second code was accepted as a login")
 			}
 			next := Code(seed, c.p, c.second+1)
-			if _, ok := Verify(seed, c.p, got, next, LoginWindow, noon.Add(30*time.Second)); !ok {
+			if _, ok := Verify(seed, c.p, got, next, loginWindow, noon.Add(30*time.Second)); !ok {
 				t.Error("the very next code was refused")
 			}
 		})
