@@ -38,9 +38,6 @@ type Parameters struct {
 	Period    time.Duration // TOTP only: length of a time step, in whole seconds
 }
 
-// minSeed is the least length of a shared secret in bytes (RFC 4226 section 4, requirement R6).
-const minSeed = 16
-
 // maxPeriod is the longest time step: a code that stands longer is no one-time password.
 const maxPeriod = time.Hour
 
@@ -63,14 +60,6 @@ func (p Parameters) Validate() error {
 		}
 	default:
 		return fmt.Errorf("otp: kind %q is not supported", p.Kind)
-	}
-	return nil
-}
-
-// ValidateSeed refuses a shared secret below 128 bits (RFC 4226 section 4, R6). Call it where seeds come in.
-func ValidateSeed(seed []byte) error {
-	if len(seed) < minSeed {
-		return fmt.Errorf("otp: a seed of %d bytes is too short, RFC 4226 demands %d", len(seed), minSeed)
 	}
 	return nil
 }

@@ -20,7 +20,7 @@ func drawParameters(t *rapid.T) Parameters {
 }
 
 func drawSeed(t *rapid.T) []byte {
-	return rapid.SliceOfN(rapid.Byte(), minSeed, 80).Draw(t, "seed")
+	return rapid.SliceOfN(rapid.Byte(), 16, 80).Draw(t, "seed")
 }
 
 // LOG-3: whatever is typed in whatever order, counters only go forward, and the same digits are never accepted

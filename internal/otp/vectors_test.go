@@ -1,7 +1,6 @@
 package otp
 
 import (
-	"bytes"
 	"encoding/base32"
 	"math/rand/v2"
 	"strings"
@@ -123,14 +122,5 @@ func TestValidate(t *testing.T) {
 				t.Errorf("got %v, want an error with %q", err, c.want)
 			}
 		})
-	}
-}
-
-func TestValidateSeed(t *testing.T) {
-	if err := ValidateSeed(bytes.Repeat([]byte{1}, 15)); err == nil {
-		t.Error("120 bits were taken for enough")
-	}
-	if err := ValidateSeed(bytes.Repeat([]byte{1}, 16)); err != nil {
-		t.Error(err)
 	}
 }
