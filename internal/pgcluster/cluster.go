@@ -181,8 +181,18 @@ func (c *Cluster) LogFile() string { return c.home.logFile() }
 // Stop ends the server cleanly, closing its connections; data and port are kept for the next start.
 func (c *Cluster) Stop(ctx context.Context) error { return c.stop(ctx) }
 
+// Stop stops the cluster of a state directory, if one runs there, and keeps its data.
+func Stop(ctx context.Context, dir string) error {
+	return withHome(ctx, dir, func(home) error { return nil })
+}
+
 // Remove stops the cluster of a state directory, if there is one, and deletes its data.
 func Remove(ctx context.Context, dir string) error {
+	return withHome(ctx, dir, home.remove)
+}
+
+// withHome stops the cluster of a state directory and does something with its home, in which nothing runs then.
+func withHome(ctx context.Context, dir string, then func(home) error) error {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return fmt.Errorf("finding the state directory: %w", err)
@@ -204,12 +214,11 @@ func Remove(ctx context.Context, dir string) error {
 		return err
 	}
 	if running != nil {
-		c := &Cluster{home: h, port: running.port}
-		if err := c.stop(ctx); err != nil {
+		if err := (&Cluster{home: h, port: running.port}).stop(ctx); err != nil {
 			return err
 		}
 	}
-	return h.remove()
+	return then(h)
 }
 
 func pause(ctx context.Context, d time.Duration) {
