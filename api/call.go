@@ -1,0 +1,68 @@
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"net/http"
+	"regexp"
+
+	"tokendesk/models"
+	"tokendesk/models/store"
+)
+
+// call is what is known of one request while it is served.
+type call struct {
+	requestID string
+	op        *operation // nil until it is routed
+	caller    caller
+	key       store.IdempotentCall // of an operation that needs one
+	resource  string               // what an earlier, interrupted call under the same key has made
+}
+
+func (c *call) operation() string {
+	if c.op == nil {
+		return "none"
+	}
+	return c.op.id
+}
+
+type callKey struct{}
+
+// callOf returns the call that a request's context belongs to.
+func callOf(ctx context.Context) *call {
+	c, ok := ctx.Value(callKey{}).(*call)
+	if !ok {
+		return &call{}
+	}
+	return c
+}
+
+// caller is who calls: a person with a session, or an API key.
+type caller struct {
+	models.Actor
+	roles   []models.Role
+	session *models.Session // nil for an API key
+	account *models.Account // nil for an API key
+}
+
+// sees reports whether what belongs to an account exists for the caller. People see their own, staff everything that their
+// role may ask for.
+func (c caller) sees(accountID string) bool { return c.account == nil || c.account.ID == accountID }
+
+// own is the account that a list is narrowed to; empty for staff.
+func (c caller) own() string {
+	if c.account == nil {
+		return ""
+	}
+	return c.account.ID
+}
+
+var wellFormedID = regexp.MustCompile(`^[A-Za-z0-9._-]{8,64}$`)
+
+// requestID takes the name that a proxy has given the request, or makes one.
+func requestID(r *http.Request) string {
+	if values := r.Header["X-Request-Id"]; len(values) == 1 && wellFormedID.MatchString(values[0]) {
+		return values[0]
+	}
+	return rand.Text()
+}

@@ -1,0 +1,125 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"tokendesk/api/gen"
+	"tokendesk/models"
+)
+
+const mediaProblem = "application/problem+json"
+
+// rejection is an InvalidRequest that names several members at once.
+type rejection struct {
+	detail string
+	errors []gen.ProblemError
+}
+
+func (r *rejection) Error() string { return r.detail }
+func (r *rejection) Unwrap() error { return models.InvalidRequest }
+
+// statusOf maps a fault to its HTTP status, here and nowhere else.
+func statusOf(t *models.FaultType) int {
+	switch t {
+	case models.RequestTooLarge:
+		return http.StatusRequestEntityTooLarge
+	case models.MediaTypeUnsupported:
+		return http.StatusUnsupportedMediaType
+	case models.MethodNotAllowed:
+		return http.StatusMethodNotAllowed
+	}
+	switch t.Kind {
+	case models.Invalid:
+		return http.StatusBadRequest
+	case models.Unauthenticated:
+		return http.StatusUnauthorized
+	case models.Forbidden:
+		return http.StatusForbidden
+	case models.NotFound:
+		return http.StatusNotFound
+	case models.Conflict:
+		return http.StatusConflict
+	case models.Refused:
+		return http.StatusUnprocessableEntity
+	case models.Throttled:
+		return http.StatusTooManyRequests
+	case models.Unavailable:
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusInternalServerError
+}
+
+// faultOf finds the fault of an error. A call that took too long or was given up is no mistake of ours.
+func faultOf(err error) *models.Fault {
+	f := models.FaultOf(err)
+	if f.Type == models.InternalFault && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)) {
+		f = models.ServiceDown.Because(err)
+	}
+	if f.Type.Kind == models.Unavailable && f.RetryAfter == 0 {
+		f.RetryAfter = 2 * time.Second
+	}
+	return f
+}
+
+// refuse answers with the problem document of an error (RFC 9457). What is our own mistake is logged, and nothing told of it.
+func (s *server) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	c, f := callOf(r.Context()), faultOf(err)
+	status := statusOf(f.Type)
+	if status >= http.StatusInternalServerError {
+		s.Logger.LogAttrs(r.Context(), slog.LevelError, "request failed", slog.String("request_id", c.requestID),
+			slog.String("operation", c.operation()), slog.Int("status", status), slog.String("error", causeOf(err)))
+	}
+	h := w.Header()
+	if f.RetryAfter > 0 {
+		h.Set("Retry-After", strconv.FormatInt(int64(math.Ceil(f.RetryAfter.Seconds())), 10))
+	}
+	if status == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", `Bearer realm="tokendesk"`)
+	}
+	h.Set("Content-Type", mediaProblem)
+	body, _ := json.Marshal(problem(c, f, err)) // made of strings and numbers only
+	w.WriteHeader(status)
+	_, _ = w.Write(append(body, '\n')) // the caller may be gone
+}
+
+func problem(c *call, f *models.Fault, err error) gen.Problem {
+	p := gen.Problem{
+		Type: "/problems/" + f.Type.Slug, Title: f.Type.Title, Status: int32(statusOf(f.Type)),
+		Instance: "/requests/" + c.requestID, RequestID: c.requestID,
+		Detail: optional(f.Detail), Next: optional(f.Type.Next), AllowedActions: f.Allowed,
+	}
+	if f.Field != "" {
+		detail := f.Detail
+		if detail == "" {
+			detail = f.Type.Title
+		}
+		p.Errors = []gen.ProblemError{{Pointer: &f.Field, Detail: detail}}
+	}
+	if r, ok := errors.AsType[*rejection](err); ok {
+		p.Detail, p.Errors = optional(r.detail), r.errors
+	}
+	return p
+}
+
+// causeOf says what went wrong, for the log. A database error may quote what a person has typed, so only its code is kept.
+func causeOf(err error) string {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return "database: " + pg.Code + " " + pg.TableName + " " + pg.ConstraintName
+	}
+	return err.Error()
+}
+
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}

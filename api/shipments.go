@@ -1,0 +1,77 @@
+package api
+
+import (
+	"context"
+	"fmt"
+
+	"tokendesk/api/gen"
+	"tokendesk/models"
+	"tokendesk/models/store"
+)
+
+// ListShipments lists shipments.
+func (s *server) ListShipments(ctx context.Context, r gen.ListShipmentsRequestObject) (gen.ListShipmentsResponseObject, error) {
+	f := store.ShipmentFilter{Status: deref(r.Params.Status)}
+	l := s.list(r.Params.Limit, fmt.Sprintf("shipments/%s", f.Status))
+	page, err := l.page(r.Params.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.Store.Shipments(ctx, f, page)
+	if err != nil {
+		return nil, err
+	}
+	rows, next, err := cut(l, rows, func(sh models.Shipment) string { return sh.ID })
+	if err != nil {
+		return nil, err
+	}
+	items := make([]gen.Shipment, 0, len(rows))
+	for _, row := range rows {
+		view, err := s.viewShipmentOf(ctx, row.ID)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, *view)
+	}
+	return gen.ListShipments200JSONResponse{Items: items, NextCursor: next}, nil
+}
+
+// GetShipment shows one shipment and its parcels.
+func (s *server) GetShipment(ctx context.Context, r gen.GetShipmentRequestObject) (gen.GetShipmentResponseObject, error) {
+	sh, parcels, err := s.shipment(ctx, r.ShipmentID)
+	return gen.GetShipment200JSONResponse(viewShipment(sh, parcels)), err
+}
+
+// shipment finds a shipment that exists for the caller: staff, or whoever bought what it carries.
+func (s *server) shipment(ctx context.Context, id string) (models.Shipment, []models.Parcel, error) {
+	sh, parcels, err := s.Store.Shipment(ctx, id)
+	if err != nil {
+		return sh, nil, err
+	}
+	line, err := s.Store.OrderOfLine(ctx, sh.OrderLineID)
+	if err == nil && !callOf(ctx).caller.sees(line.BuyerID) {
+		err = models.NoSuchThing.New("no such shipment")
+	}
+	return sh, parcels, err
+}
+
+func (s *server) viewShipmentOf(ctx context.Context, id string) (*gen.Shipment, error) {
+	sh, parcels, err := s.Store.Shipment(ctx, id)
+	view := viewShipment(sh, parcels)
+	return &view, err
+}
+
+func viewShipment(sh models.Shipment, parcels []models.Parcel) gen.Shipment {
+	return gen.Shipment{ID: sh.ID, OrderLineID: sh.OrderLineID, TokenModel: sh.TokenModel, Status: sh.Status, Address: &sh.Address,
+		PromisedBy: sh.PromisedBy, LateFrom: sh.LateFrom, LateSince: sh.LateSince, CreatedAt: sh.CreatedAt, DeliveredAt: sh.DeliveredAt,
+		Parcels: each(parcels, viewParcel)}
+}
+
+func viewParcel(p models.Parcel) gen.Parcel {
+	v := gen.Parcel{Number: int32(p.Number), Serial: p.Serial, Carrier: p.Carrier, TrackingNumber: p.TrackingNumber, ShippedAt: p.ShippedAt}
+	if p.Outcome != nil {
+		outcome := gen.ParcelOutcome(*p.Outcome)
+		v.Outcome = &outcome
+	}
+	return v
+}

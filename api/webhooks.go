@@ -1,0 +1,82 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+	"tokendesk/activities/gateway/carrier"
+	"tokendesk/activities/gateway/payment"
+	"tokendesk/models"
+	"tokendesk/models/store"
+)
+
+// receiveCarrierEvent keeps what a carrier reports (SHP-2). The signature comes before everything else, over the bytes as they
+// came; that is why it is bound by hand. Signatures are dated in real time.
+func (s *server) receiveCarrierEvent(c *gin.Context) {
+	body, err := io.ReadAll(c.Request.Body) // from memory
+	if err == nil {
+		var events []carrier.Event
+		if events, err = s.Carrier.VerifyWebhook(c.Request.Header, body, s.CodeClock()); err == nil {
+			err = s.recordCarrierEvents(c.Request.Context(), events)
+		}
+	}
+	if err != nil {
+		s.abort(c, err)
+		return
+	}
+	c.Status(http.StatusNoContent)
+}
+
+func (s *server) recordCarrierEvents(ctx context.Context, events []carrier.Event) error {
+	at := s.Clock()
+	for _, e := range events {
+		_, err := s.Store.RecordCarrierEvent(ctx, models.CarrierEvent{ID: e.ID, Carrier: s.CarrierName, TrackingNumber: e.TrackingNumber,
+			Kind: models.CarrierEventKind(e.Kind), OccurredAt: e.OccurredAt, ReceivedAt: at}, at)
+		if err != nil {
+			return fmt.Errorf("record the carrier's event: %w", err)
+		}
+	}
+	return nil
+}
+
+// receivePaymentEvent nudges the lifecycle of the order whose charge the card processor speaks of; what is true is fetched from the
+// processor. A disputed charge asks for a person.
+func (s *server) receivePaymentEvent(c *gin.Context) {
+	body, err := io.ReadAll(c.Request.Body) // from memory
+	if err == nil {
+		var event payment.Event
+		if event, err = s.PaymentWebhooks.VerifyWebhook(c.Request.Header, body, s.CodeClock()); err == nil {
+			err = s.nudge(c.Request.Context(), event)
+		}
+	}
+	if err != nil {
+		s.abort(c, err)
+		return
+	}
+	c.Status(http.StatusNoContent)
+}
+
+func (s *server) nudge(ctx context.Context, e payment.Event) error {
+	if e.Kind == payment.Irrelevant {
+		return nil
+	}
+	charge, number, err := s.Store.ChargeOfProvider(ctx, e.Ref)
+	if err != nil && models.KindOf(err) == models.NotFound {
+		return nil // not ours, or its answer has not arrived yet; the lifecycle will read it there
+	}
+	if err != nil {
+		return err
+	}
+	at := s.Clock()
+	return s.Store.InTx(ctx, func(tx *store.Store) error {
+		if e.Kind == payment.ChargeDisputed {
+			if err := tx.OpenCase(ctx, "dispute/"+charge.ID, number, "the buyer's bank disputes the card payment", at); err != nil {
+				return err
+			}
+		}
+		return tx.Signal(ctx, models.OrderLifecycle, number, models.SignalOrderChanged, charge.ID, at)
+	})
+}

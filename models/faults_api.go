@@ -1,0 +1,8 @@
+package models
+
+// What the edge refuses before anybody looks at the request's meaning.
+var (
+	RequestTooLarge      = declare(Invalid, "request-too-large", "The request is too large", "send less at once")
+	MediaTypeUnsupported = declare(Invalid, "media-type-unsupported", "The media type is not taken here", "send one of the media types that the reference names")
+	MethodNotAllowed     = declare(Invalid, "method-not-allowed", "The method is not allowed here", "use one of the methods in the Allow header")
+)
