@@ -116,9 +116,11 @@ func (s *Store) followCarrier(ctx context.Context, sh *models.Shipment, p models
 	return true, s.moveShipment(ctx, sh, event, actor, at, nil)
 }
 
-// noteContradiction asks a person to look when a carrier's final report does not agree with how the parcel ended here.
+// noteContradiction asks a person to look when a carrier's final report does not agree with how the parcel ended here: it
+// arrived after all, or did not.
 func (s *Store) noteContradiction(ctx context.Context, sh models.Shipment, p models.Parcel, kind models.CarrierEventKind, at time.Time) error {
-	if !kind.Ends() || p.Outcome != nil && string(*p.Outcome) == string(kind) {
+	arrived := kind == models.CarrierDelivered
+	if !kind.Ends() || p.Outcome != nil && (*p.Outcome == models.ParcelDelivered) == arrived {
 		return nil
 	}
 	return s.OpenCase(ctx, "carrier/"+p.ShipmentID+"/"+strconv.Itoa(p.Number)+"/"+string(kind), sh.ID,
@@ -163,7 +165,7 @@ func (s *Store) giveUp(ctx context.Context, sh *models.Shipment, p models.Parcel
 		return err
 	}
 	sh.Parcel, sh.PromisedBy, sh.LateFrom, sh.LateSince = p.Number+1, nil, nil, nil
-	return nil
+	return s.tellBuyer(ctx, *sh, p, models.NoticeReshipped, at)
 }
 
 // CarrierEvents lists what the carrier has reported about a shipment's parcels, as the carrier dated it.

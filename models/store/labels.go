@@ -128,11 +128,7 @@ func (s *Store) ship(ctx context.Context, sh *models.Shipment, p models.Parcel, 
 	if err := tokens.move(s.with(ctx), p.Serial, models.ShipToken, at, nil); err != nil {
 		return err
 	}
-	notice := models.NoticeShipped
-	if p.Number > 1 {
-		notice = models.NoticeReshipped
-	}
-	if err := s.tellBuyer(ctx, *sh, p, notice, at); err != nil {
+	if err := s.tellBuyer(ctx, *sh, p, models.NoticeShipped, at); err != nil {
 		return err
 	}
 	_, err = s.followCarrier(ctx, sh, p, at)

@@ -56,6 +56,7 @@ var warehouse = models.Actor{ID: "ak_warehouse", Role: models.RoleWarehouse}
 // SHP-1, SHP-2: 50 shipments ask at once for 20 tokens, several times each; 20 get one each, 30 wait, none is lost; new stock
 // goes to the oldest.
 func TestConcurrentAllocation(t *testing.T) {
+	t.Parallel()
 	st, ring := storetest.New(t), storetest.Keyring(t)
 	ids := storetest.Shipments(t, st, 50)
 	storetest.Stock(t, st, ring, storetest.TokenModel, storetest.EventDevice, 20)
@@ -110,6 +111,7 @@ func packAll(t *testing.T, st *store.Store, ids []string, times int) {
 // SHP-2: no token lies in stock unannounced to a shipment that waits, whatever runs at once: shipments that ask, stock that
 // arrives, shipments that are cancelled, tokens set aside and restored.
 func TestNoTokenLiesUnannounced(t *testing.T) {
+	t.Parallel()
 	st, ring := storetest.New(t), storetest.Keyring(t)
 	for range 5 {
 		ids := storetest.Shipments(t, st, 12)
@@ -166,6 +168,7 @@ func serveAnnounced(t *testing.T, st *store.Store) {
 
 // SHP-1: a shipment that has its token takes no second one, however often the step is repeated.
 func TestPackIsIdempotent(t *testing.T) {
+	t.Parallel()
 	st := storetest.New(t)
 	id := storetest.Shipments(t, st, 1)[0]
 	storetest.Stock(t, st, storetest.Keyring(t), storetest.TokenModel, storetest.EventDevice, 3)
@@ -186,6 +189,7 @@ func TestPackIsIdempotent(t *testing.T) {
 
 // SHP-2: a newcomer does not pass shipments that wait, but takes what is left over.
 func TestQueueIsFirstComeFirstServed(t *testing.T) {
+	t.Parallel()
 	st, ring := storetest.New(t), storetest.Keyring(t)
 	ids := storetest.Shipments(t, st, 3)
 	pack := func(id string) models.ShipmentStatus {
@@ -209,6 +213,7 @@ func TestQueueIsFirstComeFirstServed(t *testing.T) {
 
 // SHP-4: levels by model and warehouse, quarantine, retire; falling below the reorder level opens one case a day.
 func TestStockLevels(t *testing.T) {
+	t.Parallel()
 	st, ring := storetest.New(t), storetest.Keyring(t)
 	ctx := t.Context()
 	storetest.Must(t, st.SaveTokenModel(ctx, models.TokenModel{Model: storetest.TokenModel, Kind: "hotp", ReorderLevel: 3}, warehouse, storetest.At))
@@ -241,6 +246,7 @@ func TestStockLevels(t *testing.T) {
 
 // SHP-4: what may be done to a token by hand depends on where it stands.
 func TestTokenCommands(t *testing.T) {
+	t.Parallel()
 	st, ring := storetest.New(t), storetest.Keyring(t)
 	ctx := t.Context()
 	id := storetest.Shipments(t, st, 1)[0]
