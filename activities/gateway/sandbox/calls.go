@@ -17,8 +17,9 @@ import (
 // models.IdempotencyKeyReused fault. Two calls at once: the second waits for the first. Work that returns an error
 // leaves no trace, and may be tried again under its key.
 //
-// params and answer are JSON; secrets in them must be revealed by the caller, or they all look alike.
-func (s *Store) Once(ctx context.Context, gateway Gateway, key string, params, answer any, work func(pgx.Tx) error) error {
+// The work puts its writes into the batch, which is sent at once when it is done, to save round trips. params and answer
+// are JSON; secrets in them must be revealed by the caller, or they all look alike.
+func (s *Store) Once(ctx context.Context, gateway Gateway, key string, params, answer any, work func(pgx.Tx, *pgx.Batch) error) error {
 	if key == "" {
 		return models.IdempotencyKeyMissing.New("the call needs an idempotency key")
 	}
@@ -36,15 +37,17 @@ func (s *Store) Once(ctx context.Context, gateway Gateway, key string, params, a
 		if tag.RowsAffected() == 0 {
 			return repeated(ctx, tx, gateway, key, fingerprint[:], answer)
 		}
-		if err := work(tx); err != nil {
+		var writes pgx.Batch
+		if err := work(tx, &writes); err != nil {
 			return err
 		}
 		given, err := json.Marshal(answer)
 		if err != nil {
 			return fmt.Errorf("sandbox: keep an answer: %w", err)
 		}
-		if _, err := tx.Exec(ctx, `UPDATE sandbox.calls SET answer = $3 WHERE gateway = $1 AND key = $2`, gateway, key, given); err != nil {
-			return fmt.Errorf("sandbox: keep an answer: %w", err)
+		writes.Queue(`UPDATE sandbox.calls SET answer = $3 WHERE gateway = $1 AND key = $2`, gateway, key, given)
+		if err := tx.SendBatch(ctx, &writes).Close(); err != nil {
+			return fmt.Errorf("sandbox: write what a call did: %w", err)
 		}
 		return nil
 	})

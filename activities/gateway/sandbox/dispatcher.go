@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -45,8 +46,10 @@ func NewDispatcher(store *Store, gateway Gateway, config WebhookConfig) *Dispatc
 	if config.Now == nil {
 		config.Now = time.Now
 	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = batchSize // it talks to one host only
 	return &Dispatcher{store: store, gateway: gateway, config: config,
-		client: &http.Client{Timeout: postTimeout}, wake: make(chan struct{}, 1)}
+		client: &http.Client{Timeout: postTimeout, Transport: transport}, wake: make(chan struct{}, 1)}
 }
 
 // Plan finds out how the next webhook about the subjects is to be disturbed, if at all.
@@ -57,11 +60,11 @@ func (d *Dispatcher) Plan(ctx context.Context, tx pgx.Tx, operation string, subj
 	return Take(ctx, tx, d.gateway, operation, WebhookEffects, subjects...)
 }
 
-// Enqueue records a webhook in the transaction of what it tells of, to be sent after the delay and as planned. The
+// Enqueue records a webhook among the writes of what it tells of, to be sent after the delay and as planned. The
 // subject is what Withdraw finds it by. Call Wake once the transaction has committed.
-func (d *Dispatcher) Enqueue(ctx context.Context, tx pgx.Tx, plan Order, subject string, body []byte, delay time.Duration) error {
+func (d *Dispatcher) Enqueue(writes *pgx.Batch, plan Order, subject string, body []byte, delay time.Duration) {
 	if d.config.URL == "" || plan.Effect == Swallow {
-		return nil
+		return
 	}
 	held := plan.Effect == Reorder
 	switch plan.Effect {
@@ -76,16 +79,12 @@ func (d *Dispatcher) Enqueue(ctx context.Context, tx pgx.Tx, plan Order, subject
 	}
 	for range copies {
 		// What was held back goes out after this one.
-		_, err := tx.Exec(ctx, `WITH newest AS (
+		writes.Queue(`WITH newest AS (
 				INSERT INTO sandbox.webhooks (gateway, subject, body, due, held)
 				VALUES ($1, $2, $3, clock_timestamp() + $4, $5) RETURNING id, due)
 			UPDATE sandbox.webhooks w SET held = false, overtaker = newest.id, due = newest.due FROM newest
 			WHERE w.gateway = $1 AND w.held AND NOT w.delivered AND NOT $5`, d.gateway, subject, body, delay, held)
-		if err != nil {
-			return fmt.Errorf("sandbox: enqueue a webhook: %w", err)
-		}
 	}
-	return nil
 }
 
 // Withdraw forgets the webhooks about a subject that are not yet due: what they tell of will not happen.
@@ -147,25 +146,25 @@ type delivery struct {
 
 // claim takes what is due, and says how long to wait for the rest.
 func (d *Dispatcher) claim(ctx context.Context) ([]delivery, time.Duration, error) {
-	rows, err := d.store.Pool.Query(ctx, `UPDATE sandbox.webhooks SET attempts = attempts + 1, due = clock_timestamp() + $2
+	var claimed []delivery
+	var next *time.Duration
+	var both pgx.Batch
+	both.Queue(`UPDATE sandbox.webhooks SET attempts = attempts + 1, due = clock_timestamp() + $2
 		WHERE id IN (SELECT w.id FROM sandbox.webhooks w
 			WHERE w.gateway = $1 AND NOT w.delivered AND w.due <= clock_timestamp()
 			  AND NOT EXISTS (SELECT FROM sandbox.webhooks o WHERE o.id = w.overtaker AND NOT o.delivered)
 			ORDER BY w.id LIMIT $3 FOR UPDATE SKIP LOCKED)
-		RETURNING id, body, attempts`, d.gateway, lease, batchSize)
-	if err != nil {
-		return nil, idlePoll, err
-	}
-	claimed, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (w delivery, err error) {
-		return w, row.Scan(&w.id, &w.body, &w.attempts)
+		RETURNING id, body, attempts`, d.gateway, lease, batchSize).Query(func(rows pgx.Rows) (err error) {
+		claimed, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (w delivery, err error) {
+			return w, row.Scan(&w.id, &w.body, &w.attempts)
+		})
+		return err
 	})
-	if err != nil {
-		return nil, idlePoll, err
-	}
-	var next *time.Duration
-	err = d.store.Pool.QueryRow(ctx, `SELECT min(due) - clock_timestamp() FROM sandbox.webhooks
-		WHERE gateway = $1 AND NOT delivered AND due > clock_timestamp()`, d.gateway).Scan(&next)
-	if err != nil || next == nil {
+	both.Queue(`SELECT min(due) - clock_timestamp() FROM sandbox.webhooks
+		WHERE gateway = $1 AND NOT delivered AND due > clock_timestamp()`, d.gateway).QueryRow(func(row pgx.Row) error {
+		return row.Scan(&next)
+	})
+	if err := d.store.Pool.SendBatch(ctx, &both).Close(); err != nil || next == nil {
 		return claimed, idlePoll, err
 	}
 	return claimed, min(max(*next, time.Millisecond), idlePoll), nil
@@ -177,8 +176,7 @@ func (d *Dispatcher) deliver(ctx context.Context, w delivery) {
 	record, cancel := context.WithTimeout(context.WithoutCancel(ctx), postTimeout)
 	defer cancel()
 	if err == nil {
-		_, err = d.store.Pool.Exec(record, `UPDATE sandbox.webhooks SET delivered = true WHERE id = $1`, w.id)
-		d.Wake() // something may have waited to be overtaken
+		err = d.delivered(record, w)
 	} else {
 		back := min(100*time.Millisecond<<min(w.attempts, 6), 5*time.Second)
 		slog.DebugContext(ctx, "sandbox: webhook not taken, trying again", "gateway", d.gateway, "webhook", w.id, "in", back, "error", err)
@@ -187,6 +185,18 @@ func (d *Dispatcher) deliver(ctx context.Context, w delivery) {
 	if err != nil {
 		slog.WarnContext(ctx, "sandbox: a delivery cannot be recorded", "gateway", d.gateway, "webhook", w.id, "error", err)
 	}
+}
+
+// delivered records it, and wakes the dispatcher where another webhook waited to be overtaken by this one.
+func (d *Dispatcher) delivered(ctx context.Context, w delivery) error {
+	var overtook bool
+	err := d.store.Pool.QueryRow(ctx, `UPDATE sandbox.webhooks SET delivered = true WHERE id = $1
+		RETURNING EXISTS (SELECT FROM sandbox.webhooks o WHERE o.gateway = $2 AND NOT o.delivered AND o.overtaker = $1)`,
+		w.id, d.gateway).Scan(&overtook)
+	if overtook {
+		d.Wake()
+	}
+	return err
 }
 
 func (d *Dispatcher) post(ctx context.Context, body []byte) error {
@@ -201,6 +211,7 @@ func (d *Dispatcher) post(ctx context.Context, body []byte) error {
 		return err
 	}
 	defer func() { _ = response.Body.Close() }()
+	_, _ = io.CopyN(io.Discard, response.Body, maxBody) // so that the connection is used again
 	if response.StatusCode >= http.StatusMultipleChoices {
 		return fmt.Errorf("the receiver answered %d", response.StatusCode)
 	}

@@ -110,7 +110,7 @@ func TestOnce(t *testing.T) {
 	runs := 0
 	call := func(key string, params int, fail error) (int, error) {
 		var answer int
-		err := store.Once(ctx, sandbox.Payments, key, params, &answer, func(pgx.Tx) error {
+		err := store.Once(ctx, sandbox.Payments, key, params, &answer, func(pgx.Tx, *pgx.Batch) error {
 			runs++
 			answer = params * 10
 			return fail
@@ -150,12 +150,11 @@ func TestDeliveriesSurviveKill(t *testing.T) {
 	t.Cleanup(server.Close)
 	dispatcher := sandbox.NewDispatcher(store, sandbox.Carrier, sandbox.WebhookConfig{URL: server.URL, Header: "X-Signature", Secrets: []models.Secret{"s"}})
 	err := pgx.BeginFunc(t.Context(), store.Pool, func(tx pgx.Tx) error {
+		var writes pgx.Batch
 		for range 3 {
-			if err := dispatcher.Enqueue(t.Context(), tx, sandbox.Order{}, "subject", []byte(`{}`), 0); err != nil {
-				return err
-			}
+			dispatcher.Enqueue(&writes, sandbox.Order{}, "subject", []byte(`{}`), 0)
 		}
-		return nil
+		return tx.SendBatch(t.Context(), &writes).Close()
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -240,8 +240,9 @@ func expect(t *testing.T, s Subject, label carrier.Label, kinds ...carrier.Kind)
 	if err != nil || len(events) != len(kinds) {
 		t.Fatalf("want %v, got %+v, %v", kinds, events, err)
 	}
-	for i, e := range events {
-		if e.Kind != kinds[i] || e.TrackingNumber != label.TrackingNumber || e.ID == "" || e.OccurredAt.IsZero() {
+	for i, kind := range kinds {
+		e := events[i]
+		if e.Kind != kind || e.TrackingNumber != label.TrackingNumber || e.ID == "" || e.OccurredAt.IsZero() {
 			t.Fatalf("want %v, got %+v", kinds, events)
 		}
 	}

@@ -27,7 +27,7 @@ type Config struct {
 	From           models.Address    // where parcels start, and come back to
 	WebhookSecrets []models.Secret   // every secret that is valid now; two during a rotation
 	Timeout        time.Duration     // of one call; 8 seconds where zero, so that it ends before its activity
-	Transport      http.RoundTripper // http.DefaultTransport where nil
+	Transport      http.RoundTripper // one of its own where nil
 }
 
 // Gateway calls the API. It is safe for concurrent use, and never repeats a call by itself: who called knows when to.
@@ -43,6 +43,11 @@ const maxAnswer = 1 << 20
 func New(config Config) *Gateway {
 	if config.Timeout == 0 {
 		config.Timeout = 8 * time.Second
+	}
+	if config.Transport == nil {
+		transport := http.DefaultTransport.(*http.Transport).Clone()
+		transport.MaxIdleConnsPerHost = 16 // it talks to one host only
+		config.Transport = transport
 	}
 	config.URL = strings.TrimSuffix(config.URL, "/")
 	return &Gateway{config: config, client: &http.Client{Timeout: config.Timeout, Transport: config.Transport}}
@@ -164,12 +169,12 @@ func fault(response *http.Response, text []byte) error {
 	case wire.CallInFlight:
 		return models.ServiceDown.Because(cause)
 	}
-	switch {
-	case status == http.StatusNotFound:
+	switch status {
+	case http.StatusNotFound:
 		return models.NoSuchThing.Because(cause)
-	case status == http.StatusConflict:
+	case http.StatusConflict:
 		return models.StateForbids.Because(cause)
-	case status == http.StatusBadRequest, status == http.StatusUnprocessableEntity:
+	case http.StatusBadRequest, http.StatusUnprocessableEntity:
 		return models.InvalidRequest.Because(cause)
 	default: // 401 and 403 too: a person puts the API key right, and the call goes on
 		seconds, _ := strconv.Atoi(response.Header.Get("Retry-After")) // zero where it is a date

@@ -21,11 +21,9 @@ type step struct {
 }
 
 // start begins a parcel's journey: the label exists, which nobody is told, and the rest follows by itself if it does.
-func (s *Simulator) start(ctx context.Context, tx pgx.Tx, tracking, reference string) error {
+func (s *Simulator) start(ctx context.Context, tx pgx.Tx, writes *pgx.Batch, tracking, reference string) error {
 	now := s.config.Now()
-	if err := s.record(ctx, tx, s.newEvent(tracking, carrier.LabelCreated, now), 0); err != nil {
-		return err
-	}
+	record(writes, newEvent(tracking, carrier.LabelCreated, now), 0)
 	if !s.config.Automatic {
 		return nil
 	}
@@ -34,7 +32,7 @@ func (s *Simulator) start(ctx context.Context, tx pgx.Tx, tracking, reference st
 		return err
 	}
 	for _, next := range s.journey(order.Effect) {
-		if err := s.happen(ctx, tx, s.newEvent(tracking, next.kind, now.Add(next.after)), reference, next.after); err != nil {
+		if err := s.happen(ctx, tx, writes, newEvent(tracking, next.kind, now.Add(next.after)), reference, next.after); err != nil {
 			return err
 		}
 	}
@@ -54,22 +52,19 @@ func (s *Simulator) journey(effect sandbox.Effect) []step {
 	return []step{{carrier.InTransit, s.config.InTransitAfter}, {end, s.config.DeliveredAfter}}
 }
 
-func (s *Simulator) newEvent(tracking string, kind carrier.Kind, at time.Time) carrier.Event {
+func newEvent(tracking string, kind carrier.Kind, at time.Time) carrier.Event {
 	return carrier.Event{ID: "te_" + random(), TrackingNumber: tracking, Kind: kind, OccurredAt: at.UTC().Truncate(time.Microsecond)}
 }
 
 // record makes an event visible after the delay.
-func (s *Simulator) record(ctx context.Context, tx pgx.Tx, e carrier.Event, delay time.Duration) error {
-	_, err := tx.Exec(ctx, `INSERT INTO sandbox.parcel_events (id, tracking, kind, occurred_at, due)
+func record(writes *pgx.Batch, e carrier.Event, delay time.Duration) {
+	writes.Queue(`INSERT INTO sandbox.parcel_events (id, tracking, kind, occurred_at, due)
 		VALUES ($1, $2, $3, $4, clock_timestamp() + $5)`, e.ID, e.TrackingNumber, e.Kind, e.OccurredAt, delay)
-	return err
 }
 
 // happen records an event and pushes it, as far as an order does not disturb that.
-func (s *Simulator) happen(ctx context.Context, tx pgx.Tx, e carrier.Event, reference string, delay time.Duration) error {
-	if err := s.record(ctx, tx, e, delay); err != nil {
-		return err
-	}
+func (s *Simulator) happen(ctx context.Context, tx pgx.Tx, writes *pgx.Batch, e carrier.Event, reference string, delay time.Duration) error {
+	record(writes, e, delay)
 	plan, err := s.push.Plan(ctx, tx, announce, reference, e.TrackingNumber, string(e.Kind))
 	if err != nil {
 		return err
@@ -79,7 +74,8 @@ func (s *Simulator) happen(ctx context.Context, tx pgx.Tx, e carrier.Event, refe
 	if err != nil {
 		return err
 	}
-	return s.push.Enqueue(ctx, tx, plan, e.TrackingNumber, body, delay)
+	s.push.Enqueue(writes, plan, e.TrackingNumber, body, delay)
+	return nil
 }
 
 // interrupt takes back what has not happened yet.
@@ -100,7 +96,7 @@ func (s *Simulator) Happen(ctx context.Context, tracking string, kind carrier.Ki
 	if at.IsZero() {
 		at = s.config.Now()
 	}
-	e := s.newEvent(tracking, kind, at)
+	e := newEvent(tracking, kind, at)
 	err := pgx.BeginFunc(ctx, s.store.Pool, func(tx pgx.Tx) error {
 		var reference string
 		var voided bool
@@ -118,7 +114,11 @@ func (s *Simulator) Happen(ctx context.Context, tracking string, kind carrier.Ki
 		if err := s.interrupt(ctx, tx, tracking); err != nil {
 			return err
 		}
-		return s.happen(ctx, tx, e, reference, 0)
+		var writes pgx.Batch
+		if err := s.happen(ctx, tx, &writes, e, reference, 0); err != nil {
+			return err
+		}
+		return tx.SendBatch(ctx, &writes).Close()
 	})
 	if err != nil {
 		return carrier.Event{}, technical(err)

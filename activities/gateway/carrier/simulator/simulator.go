@@ -120,14 +120,11 @@ func (s *Simulator) BuyLabel(ctx context.Context, r carrier.LabelRequest) (carri
 		return carrier.Label{}, carrier.AddressRefused.New("told to refuse")
 	}
 	var label carrier.Label
-	err = s.store.Once(ctx, sandbox.Carrier, r.IdempotencyKey, []any{buy, r.Reference, r.Service, r.To}, &label, func(tx pgx.Tx) error {
+	err = s.store.Once(ctx, sandbox.Carrier, r.IdempotencyKey, []any{buy, r.Reference, r.Service, r.To}, &label, func(tx pgx.Tx, writes *pgx.Batch) error {
 		label = s.newLabel()
-		_, err := tx.Exec(ctx, `INSERT INTO sandbox.parcels (tracking, ref, reference, service, recipient, created_at)
+		writes.Queue(`INSERT INTO sandbox.parcels (tracking, ref, reference, service, recipient, created_at)
 			VALUES ($1, $2, $3, $4, $5, $6)`, label.TrackingNumber, label.Ref, r.Reference, r.Service, r.To, s.config.Now())
-		if err != nil {
-			return err
-		}
-		return s.start(ctx, tx, label.TrackingNumber, r.Reference)
+		return s.start(ctx, tx, writes, label.TrackingNumber, r.Reference)
 	})
 	if err != nil {
 		return carrier.Label{}, technical(err)
@@ -153,7 +150,7 @@ func (s *Simulator) VoidLabel(ctx context.Context, key, ref string) error {
 		return models.StateForbids.New("told to refuse")
 	}
 	var done bool
-	err = s.store.Once(ctx, sandbox.Carrier, key, []any{void, ref}, &done, func(tx pgx.Tx) error {
+	err = s.store.Once(ctx, sandbox.Carrier, key, []any{void, ref}, &done, func(tx pgx.Tx, _ *pgx.Batch) error {
 		done = true
 		return s.void(ctx, tx, ref)
 	})

@@ -84,17 +84,17 @@ func (s *Simulator) Authorize(ctx context.Context, r payment.AuthorizeRequest) (
 		return payment.Charge{}, payment.MethodUnknown.Fault()
 	}
 	params := []any{"authorize", r.Amount, r.PaymentMethod.Reveal(), r.OrderNumber}
-	return s.once(ctx, authorize, r.IdempotencyKey, params, []string{r.OrderNumber}, func(tx pgx.Tx, order sandbox.Order) (row, error) {
+	return s.once(ctx, authorize, r.IdempotencyKey, params, []string{r.OrderNumber}, func(_ pgx.Tx, writes *pgx.Batch, order sandbox.Order) (row, error) {
 		if order.Effect == sandbox.Refuse {
 			outcome = outcomeOf{status: payment.Declined, code: "generic_decline"}
 		}
 		c := row{Ref: "pi_" + random(), OrderNumber: r.OrderNumber, Method: r.PaymentMethod.Reveal(),
 			Status: outcome.status, Currency: r.Amount.Currency, Amount: r.Amount.Minor, DeclineCode: outcome.code}
-		_, err := tx.Exec(ctx, `INSERT INTO sandbox.charges
+		writes.Queue(`INSERT INTO sandbox.charges
 			(ref, order_number, method, status, currency, amount, decline, created_at, updated_at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)`,
 			c.Ref, c.OrderNumber, c.Method, c.Status, c.Currency, c.Amount, c.DeclineCode, s.config.Now())
-		return c, err
+		return c, nil
 	})
 }
 
@@ -180,7 +180,7 @@ func (s *Simulator) VerifyWebhook(header http.Header, body []byte, at time.Time)
 // once runs a call under its key, obeys the orders that fit it, and announces the charge that it made or moved.
 // Subjects are what an order may name: the order number, the charge.
 func (s *Simulator) once(ctx context.Context, operation, key string, params any, subjects []string,
-	work func(pgx.Tx, sandbox.Order) (row, error)) (payment.Charge, error) {
+	work func(pgx.Tx, *pgx.Batch, sandbox.Order) (row, error)) (payment.Charge, error) {
 	if key == "" {
 		return payment.Charge{}, models.IdempotencyKeyMissing.New("the call needs an idempotency key")
 	}
@@ -192,16 +192,17 @@ func (s *Simulator) once(ctx context.Context, operation, key string, params any,
 		return payment.Charge{}, err
 	}
 	var c row
-	err = s.store.Once(ctx, sandbox.Payments, key, params, &c, func(tx pgx.Tx) error {
+	err = s.store.Once(ctx, sandbox.Payments, key, params, &c, func(tx pgx.Tx, writes *pgx.Batch) error {
 		var err error
-		if c, err = work(tx, order); err != nil {
+		if c, err = work(tx, writes, order); err != nil {
 			return err
 		}
 		plan, err := s.push.Plan(ctx, tx, announce, subjects...)
 		if err != nil {
 			return err
 		}
-		return s.push.Enqueue(ctx, tx, plan, c.Ref, newEvent(c).json(), 0)
+		s.push.Enqueue(writes, plan, c.Ref, newEvent(c).json(), 0)
+		return nil
 	})
 	if err != nil {
 		return payment.Charge{}, technical(err)
@@ -223,7 +224,7 @@ func (s *Simulator) move(ctx context.Context, operation, key, ref string, params
 		return payment.Charge{}, err
 	}
 	params = append([]any{operation, ref}, params...)
-	return s.once(ctx, operation, key, params, []string{ref, found.OrderNumber}, func(tx pgx.Tx, order sandbox.Order) (row, error) {
+	return s.once(ctx, operation, key, params, []string{ref, found.OrderNumber}, func(tx pgx.Tx, writes *pgx.Batch, order sandbox.Order) (row, error) {
 		if order.Effect == sandbox.Refuse {
 			return row{}, models.StateForbids.New("told to refuse")
 		}
@@ -234,9 +235,9 @@ func (s *Simulator) move(ctx context.Context, operation, key, ref string, params
 		if err := change(&c); err != nil {
 			return row{}, err
 		}
-		_, err = tx.Exec(ctx, `UPDATE sandbox.charges SET status = $2, captured = $3, refunded = $4, decline = $5, updated_at = $6
+		writes.Queue(`UPDATE sandbox.charges SET status = $2, captured = $3, refunded = $4, decline = $5, updated_at = $6
 			WHERE ref = $1`, ref, c.Status, c.Captured, c.Refunded, c.DeclineCode, s.config.Now())
-		return c, err
+		return c, nil
 	})
 }
 

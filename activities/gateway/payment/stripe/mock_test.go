@@ -156,15 +156,17 @@ func mock(t *testing.T) http.RoundTripper {
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", socket)
 	}
-	for deadline := time.Now().Add(20 * time.Second); ; {
+	deadline := time.After(20 * time.Second)
+	for tick := time.Tick(10 * time.Millisecond); ; {
 		if conn, err := dial(t.Context(), "", ""); err == nil {
 			_ = conn.Close()
 			break
 		}
-		if time.Now().After(deadline) {
+		select {
+		case <-tick:
+		case <-deadline:
 			t.Fatal("stripe-mock does not listen")
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 	return &http.Transport{DialContext: dial}
 }

@@ -28,7 +28,7 @@ type Config struct {
 	WebhookSecrets []models.Secret   // every secret that is valid now; two during a rotation
 	Tolerance      time.Duration     // of webhook timestamps; webhook.Tolerance where zero
 	Timeout        time.Duration     // of one call; 8 seconds where zero, so that it ends before its activity
-	Transport      http.RoundTripper // http.DefaultTransport where nil
+	Transport      http.RoundTripper // one of its own where nil
 }
 
 // Gateway calls Stripe. It is safe for concurrent use, and never repeats a call by itself: who called knows when to.
@@ -48,6 +48,11 @@ func New(config Config) *Gateway {
 	}
 	if config.Tolerance == 0 {
 		config.Tolerance = webhook.Tolerance
+	}
+	if config.Transport == nil {
+		transport := http.DefaultTransport.(*http.Transport).Clone()
+		transport.MaxIdleConnsPerHost = 16 // it talks to one host only
+		config.Transport = transport
 	}
 	backends := api.NewBackendsWithConfig(&api.BackendConfig{
 		URL:               api.String(strings.TrimSuffix(config.URL, "/")),
