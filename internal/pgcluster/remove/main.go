@@ -1,5 +1,5 @@
-// Command remove stops the private PostgreSQL cluster of a state directory and deletes that directory. It refuses while
-// another process holds the directory's lock.
+// Command remove stops the private PostgreSQL cluster of a state directory and deletes what is in that directory, except
+// the entries that it is told to keep. It refuses while another process holds the directory's lock.
 package main
 
 import (
@@ -8,25 +8,26 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"tokendesk/internal/pgcluster"
 )
 
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: remove STATE_DIRECTORY")
+	if len(os.Args) < 2 {
+		fmt.Fprintln(os.Stderr, "usage: remove STATE_DIRECTORY [KEEP...]")
 		os.Exit(2)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	if err := remove(ctx, os.Args[1]); err != nil {
+	if err := remove(ctx, os.Args[1], os.Args[2:]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func remove(ctx context.Context, dir string) error {
+func remove(ctx context.Context, dir string, keep []string) error {
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
@@ -42,5 +43,16 @@ func remove(ctx context.Context, dir string) error {
 	if err := pgcluster.Remove(ctx, dir); err != nil {
 		return err
 	}
-	return os.RemoveAll(dir)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("reading the state directory: %w", err)
+	}
+	for _, entry := range entries {
+		if !slices.Contains(keep, entry.Name()) {
+			if err := os.RemoveAll(filepath.Join(dir, entry.Name())); err != nil {
+				return fmt.Errorf("emptying the state directory: %w", err)
+			}
+		}
+	}
+	return nil
 }

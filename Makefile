@@ -1,0 +1,53 @@
+# The two commands that matter: `make run` and `make test`. Both do all their own set-up.
+
+STATE := $(or $(TOKENDESK_STATE_DIR),.dev)
+GO    := go
+export GOFLAGS += -buildvcs=false
+
+.PHONY: help run stop test race lint demo bench clean build-dev
+
+help:
+	@echo "make run     start everything on this machine; stop with Ctrl-C"
+	@echo "make demo    play the journey from purchase to login against the running stack (JSON=1 for machines)"
+	@echo "make test    all tests, with a PostgreSQL and a Temporal server of their own"
+	@echo "make race    the tests of the product under the race detector"
+	@echo "make lint    the rules of the house"
+	@echo "make bench   measurements (JSON=1 for machines)"
+	@echo "make stop    stop a stack that runs elsewhere or was left behind"
+	@echo "make clean   forget the state of the stack"
+
+run: build-dev
+	@exec bin/tokendesk-dev run
+
+stop: build-dev
+	@bin/tokendesk-dev stop
+
+build-dev:
+	@deploy/dev/build
+
+# The server that the tests share is stopped at the end, whatever they said.
+test:
+	@status=0; \
+	echo "testing the product"; \
+	$(GO) test $(TESTFLAGS) ./... || status=1; \
+	echo "testing the development stack (the first build of the Temporal server takes minutes)"; \
+	(cd deploy/dev && $(GO) test -timeout 40m $(TESTFLAGS) ./...) || status=1; \
+	$(GO) run ./internal/testpg/teardown || status=1; \
+	exit $$status
+
+race:
+	@status=0; $(GO) test -race ./... || status=1; $(GO) run ./internal/testpg/teardown || status=1; exit $$status
+
+lint:
+	@./deploy/lint/run
+
+demo:
+	@$(GO) run ./cmd/tokendesk demo $(if $(JSON),-json)
+
+bench:
+	@cd deploy/dev && $(GO) run ./bench $(if $(JSON),-json)
+
+clean:
+	@$(GO) run ./internal/pgcluster/remove $(STATE) tools
+	@$(GO) run ./internal/testpg/teardown
+	@rm -rf bin

@@ -1,0 +1,146 @@
+// Command dev runs all of Tokendesk on one machine: PostgreSQL, the Temporal server and its UI, API and worker.
+//
+//	dev [run]   start and stay until Ctrl-C
+//	dev stop    stop the stack that lives in the state directory, however it was left
+//
+// Environment: TOKENDESK_STATE_DIR (default .dev), the TOKENDESK_*_PORT variables, and DATABASE_URL and TEMPORAL_ADDRESS to
+// use servers that exist already.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"tokendesk/deploy/dev/stack"
+	"tokendesk/internal/pgcluster"
+)
+
+func main() {
+	command := "run"
+	if len(os.Args) > 1 {
+		command = os.Args[1]
+	}
+	commands := map[string]func() error{"run": run, "stop": stop}
+	do, ok := commands[command]
+	if !ok {
+		fmt.Fprintln(os.Stderr, "usage: dev [run | stop]")
+		os.Exit(2)
+	}
+	if err := do(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func stateDir() string {
+	if dir := os.Getenv("TOKENDESK_STATE_DIR"); dir != "" {
+		return dir
+	}
+	return ".dev"
+}
+
+func run() error {
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer cancel()
+	began := time.Now()
+	cfg := stack.Config{
+		StateDir: stateDir(), Ports: stack.DefaultPorts,
+		DatabaseURL: os.Getenv("DATABASE_URL"), TemporalAddress: os.Getenv("TEMPORAL_ADDRESS"),
+		Say: func(sentence string) { fmt.Printf("  %5.1fs  %s\n", time.Since(began).Seconds(), sentence) },
+	}
+	if err := cfg.Ports.Override(os.LookupEnv); err != nil {
+		return err
+	}
+	closeLog, err := logToFile(cfg.StateDir)
+	if err != nil {
+		return err
+	}
+	defer closeLog()
+
+	s, err := stack.Start(ctx, cfg)
+	if ctx.Err() != nil {
+		return errors.Join(errors.New("interrupted while starting"), closeStack(s))
+	}
+	if err != nil {
+		return err
+	}
+	announce(s, cfg.StateDir, time.Since(began))
+	<-ctx.Done()
+	cancel() // from here on another Ctrl-C ends the process at once; the next start repairs what that leaves
+	fmt.Println("\nstopping …")
+	began = time.Now()
+	err = s.Close()
+	fmt.Printf("stopped in %.1f s; state is kept in %s\n", time.Since(began).Seconds(), cfg.StateDir)
+	return err
+}
+
+func closeStack(s *stack.Stack) error {
+	if s == nil {
+		return nil
+	}
+	return s.Close()
+}
+
+// logToFile sends the product's log to a file: the terminal is for what a person wants to know.
+func logToFile(dir string) (func(), error) {
+	f, err := stack.OpenLog(filepath.Join(dir, "log", "tokendesk.log"))
+	if err != nil {
+		return nil, err
+	}
+	slog.SetDefault(slog.New(slog.NewJSONHandler(f, nil)))
+	return func() { _ = f.Close() }, nil
+}
+
+func announce(s *stack.Stack, dir string, took time.Duration) {
+	at := s.Record()
+	fmt.Printf("\nTokendesk is up after %.1f s.\n\n", took.Seconds())
+	for _, line := range [][2]string{
+		{"API and console", at.APIURL},
+		{"API reference", at.APIURL + "/docs"},
+		{"Mailbox", at.APIURL + "/sandbox/mailbox"},
+		{"Temporal UI", at.UIURL},
+		{"Metrics", at.MetricsURL},
+		{"Temporal server", at.TemporalAddress},
+	} {
+		fmt.Printf("  %-16s %s\n", line[0], line[1])
+	}
+	fmt.Printf("\n  Logs are in %s, logins and API keys of the demo people in %s.\n", filepath.Join(dir, "log"), at.SecretsFile)
+	fmt.Println("  Try: make demo        Stop: Ctrl-C        Forget everything: make clean")
+}
+
+// stop ends a running stack, and the PostgreSQL server that a killed one left behind.
+func stop() error {
+	dir := stateDir()
+	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	lock := filepath.Join(dir, "lock")
+	asked := false
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+		l, err := pgcluster.TryLock(lock)
+		if err == nil {
+			defer l.Release()
+			return pgcluster.Stop(context.Background(), dir)
+		}
+		var held *pgcluster.HeldError
+		if !errors.As(err, &held) || held.PID == 0 {
+			return err
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("process %d does not stop: end it with kill -9 %d, nothing is lost", held.PID, held.PID)
+		}
+		if !asked {
+			asked = true
+			if err := syscall.Kill(held.PID, syscall.SIGTERM); err != nil {
+				return fmt.Errorf("stopping process %d: %w", held.PID, err)
+			}
+		}
+	}
+}

@@ -1,0 +1,95 @@
+package stack
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strconv"
+)
+
+// Ports are the loopback ports of the stack. Zero means any free one.
+type Ports struct {
+	API, Metrics, UI, Temporal, Postgres, SMTP int
+}
+
+// DefaultPorts are those of `make run`.
+var DefaultPorts = Ports{API: 8080, Metrics: 9090, UI: 8233, Temporal: 7233, Postgres: 15432, SMTP: 2525}
+
+// portUse says what listens on a port, and which environment variable moves it.
+type portUse struct {
+	Port     *int
+	What     string
+	Variable string
+}
+
+// Uses lists the ports with what they are for.
+func (p *Ports) uses() []portUse {
+	return []portUse{
+		{&p.API, "the API", "TOKENDESK_API_PORT"},
+		{&p.Metrics, "Prometheus metrics", "TOKENDESK_METRICS_PORT"},
+		{&p.UI, "the Temporal UI", "TOKENDESK_UI_PORT"},
+		{&p.Temporal, "the Temporal server", "TOKENDESK_TEMPORAL_PORT"},
+		{&p.Postgres, "PostgreSQL", "TOKENDESK_POSTGRES_PORT"},
+		{&p.SMTP, "the development mailbox (SMTP)", "TOKENDESK_SMTP_PORT"},
+	}
+}
+
+// Override changes ports to what an environment says.
+func (p *Ports) Override(lookup func(variable string) (string, bool)) error {
+	for _, use := range p.uses() {
+		text, ok := lookup(use.Variable)
+		if !ok || text == "" {
+			continue
+		}
+		port, err := strconv.Atoi(text)
+		if err != nil || port < 0 || port > 65535 {
+			return fmt.Errorf("%s must be a port number from 0 (any free one) to 65535, not %q", use.Variable, text)
+		}
+		*use.Port = port
+	}
+	return nil
+}
+
+// PortBusyError says that another program listens on a port of the stack.
+type PortBusyError struct {
+	Port     int
+	What     string
+	Variable string
+}
+
+func (e *PortBusyError) Error() string {
+	return fmt.Sprintf("port %d, which %s needs, is in use by another program: stop that one, or choose another port with %s=…", e.Port, e.What, e.Variable)
+}
+
+// checkPorts tries all ports before anything is started. PostgreSQL's is left to its own start, since a server that a killed
+// stack left running rightly holds it.
+func (s *Stack) checkPorts(context.Context) error {
+	for _, use := range s.cfg.Ports.uses() {
+		port := *use.Port
+		if port == 0 || !s.wants(use.Variable) {
+			continue
+		}
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err != nil {
+			return &PortBusyError{Port: port, What: use.What, Variable: use.Variable}
+		}
+		if err := l.Close(); err != nil {
+			return fmt.Errorf("trying port %d: %w", port, err)
+		}
+	}
+	return nil
+}
+
+// wants reports whether this stack itself listens on the port that a variable names.
+func (s *Stack) wants(variable string) bool {
+	switch variable {
+	case "TOKENDESK_POSTGRES_PORT":
+		return false
+	case "TOKENDESK_TEMPORAL_PORT":
+		return s.cfg.TemporalAddress == ""
+	case "TOKENDESK_UI_PORT":
+		return !s.cfg.NoUI
+	default:
+		return true
+	}
+}

@@ -1,0 +1,138 @@
+package stack
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"tokendesk/internal/app"
+	"tokendesk/internal/demodata"
+	"tokendesk/internal/documents"
+	"tokendesk/internal/password"
+	"tokendesk/models"
+	"tokendesk/models/store"
+)
+
+// ProductOptions say what of the product runs in the stack.
+type ProductOptions struct {
+	Leave     bool              // leave the product out: PostgreSQL and the engine alone
+	Configure func(*app.Config) // changes the configuration before the start; may be nil
+}
+
+// product is the API and the worker of Tokendesk with the demo data behind them.
+type product struct {
+	*app.App
+	apiURL, metricsURL, secretsFile string
+	secrets                         demodata.Secrets
+}
+
+// App returns the running product, nil when it was left out.
+func (s *Stack) App() *app.App {
+	if s.product == nil {
+		return nil
+	}
+	return s.product.App
+}
+
+// APIURL returns where the API is, without a trailing slash.
+func (s *Stack) APIURL() string { return s.Record().APIURL }
+
+// Secrets returns the logins and keys of the demo people.
+func (s *Stack) Secrets() demodata.Secrets {
+	if s.product == nil {
+		return demodata.Secrets{}
+	}
+	return s.product.secrets
+}
+
+func (s *Stack) startProduct(ctx context.Context) error {
+	if s.cfg.Product.Leave {
+		return nil
+	}
+	s.cfg.Say("starting API and worker")
+	if s.cfg.TemporalAddress != "" {
+		if err := app.PrepareNamespace(ctx, s.temporal, Namespace); err != nil {
+			return err
+		}
+	}
+	cfg, err := s.productConfig()
+	if err != nil {
+		return err
+	}
+	p := &product{secretsFile: filepath.Join(s.cfg.StateDir, "demo.json"), metricsURL: "http://" + cfg.MetricsAddress + "/metrics"}
+	if p.secrets, err = loadDemoData(ctx, cfg, p.secretsFile); err != nil {
+		return err
+	}
+	if p.App, err = app.Start(ctx, cfg); err != nil {
+		return err
+	}
+	p.apiURL = p.APIURL()
+	s.product = p
+	return nil
+}
+
+// productConfig is the product in a sandbox: simulated providers, a mailbox, keys made on the spot.
+func (s *Stack) productConfig() (app.Config, error) {
+	metrics := s.cfg.Ports.Metrics
+	if metrics == 0 {
+		var err error
+		if metrics, err = freePort(); err != nil {
+			return app.Config{}, err
+		}
+	}
+	secrets := []models.Secret{models.Secret(rand.Text())} // the simulators live in this process and die with it
+	cfg := app.Config{
+		API: true, Worker: true,
+		DatabaseURL: s.database, TemporalAddress: s.temporal, Namespace: Namespace, TemporalUI: s.UIURL(),
+		APIAddress: local(s.cfg.Ports.API), MetricsAddress: local(metrics), MailboxAddress: local(s.cfg.Ports.SMTP),
+		KeyringFile: filepath.Join(s.cfg.StateDir, "keyring.json"), SigningKeyFile: filepath.Join(s.cfg.StateDir, "signing-key.json"), CreateKeys: true,
+		Mail:    app.Mail{From: "Tokendesk <no-reply@tokendesk.example>"},
+		Payment: app.Payment{WebhookSecrets: secrets}, Carrier: app.Carrier{WebhookSecrets: secrets},
+		Seller: documents.Seller{Name: "Tokendesk Inc.", Email: "billing@tokendesk.example", Address: models.Address{
+			Name: "Tokendesk Inc.", Line1: "1 Vendor Plaza", City: "New York", Region: "NY", PostalCode: "10001", Country: "US"}},
+		Bank:    documents.Bank{Holder: "Tokendesk Inc.", Name: "First Bank", Routing: "021000021", Account: "000123456789"},
+		Sandbox: true,
+	}
+	if s.cfg.Offset != nil {
+		cfg.Clock = s.clock
+	}
+	if s.cfg.Product.Configure != nil {
+		s.cfg.Product.Configure(&cfg)
+	}
+	return cfg, nil
+}
+
+// clock is the vendor's now in a sandbox whose clock is ahead. When the offset cannot be read, the last one known stands.
+func (s *Stack) clock() time.Time {
+	if ahead, err := s.cfg.Offset(context.Background()); err == nil {
+		s.ahead.Store(int64(ahead))
+	}
+	return app.RealClock().Add(time.Duration(s.ahead.Load()))
+}
+
+func loadDemoData(ctx context.Context, cfg app.Config, file string) (demodata.Secrets, error) {
+	st, err := store.Open(ctx, cfg.DatabaseURL)
+	if err != nil {
+		return demodata.Secrets{}, err
+	}
+	defer st.Close()
+	at := app.RealClock()
+	if cfg.Clock != nil {
+		at = cfg.Clock()
+	}
+	return demodata.Load(ctx, st, password.New(password.Baseline, 4), file, at)
+}
+
+func local(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", local(0))
+	if err != nil {
+		return 0, fmt.Errorf("finding a free port: %w", err)
+	}
+	return l.Addr().(*net.TCPAddr).Port, l.Close()
+}
