@@ -24,10 +24,14 @@ const draftAge = 12 * time.Second
 
 // Run keeps house until the context ends.
 func (h *Housekeeper) Run(ctx context.Context) {
-	go loop(ctx, "mail", 20*time.Millisecond, 250*time.Millisecond, func(ctx context.Context) (int, error) { return h.Mailer.Deliver(ctx, h.Clock()) })
-	go loop(ctx, "drafts", time.Second, 2*time.Second, h.drafts)
-	loop(ctx, "license keys", time.Minute, time.Minute, h.keys)
+	together(ctx,
+		func(ctx context.Context) { loop(ctx, "mail", 20*time.Millisecond, 250*time.Millisecond, h.mail) },
+		func(ctx context.Context) { loop(ctx, "drafts", time.Second, 2*time.Second, h.drafts) },
+		func(ctx context.Context) { loop(ctx, "license keys", time.Minute, time.Minute, h.keys) },
+	)
 }
+
+func (h *Housekeeper) mail(ctx context.Context) (int, error) { return h.Mailer.Deliver(ctx, h.Clock()) }
 
 func (h *Housekeeper) drafts(ctx context.Context) (int, error) {
 	numbers, err := h.Store.StaleDrafts(ctx, h.Clock().Add(-draftAge), 50)

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 )
 
@@ -32,4 +33,13 @@ func loop(ctx context.Context, name string, shortest, longest time.Duration, onc
 		case <-time.After(pause):
 		}
 	}
+}
+
+// together runs loops side by side and returns when the last has ended.
+func together(ctx context.Context, loops ...func(context.Context)) {
+	var g sync.WaitGroup
+	for _, l := range loops {
+		g.Go(func() { l(ctx) })
+	}
+	g.Wait()
 }

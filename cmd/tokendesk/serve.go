@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"time"
+
+	"tokendesk/internal/app"
+	"tokendesk/models"
+	"tokendesk/models/migrations"
+	"tokendesk/models/store"
+)
+
+func serve(ctx context.Context, api, work bool) error {
+	e, err := readEnvironment()
+	if err != nil {
+		return err
+	}
+	slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stderr, nil)))
+	a, err := app.Start(ctx, e.config(api, work))
+	if err != nil {
+		return err
+	}
+	slog.Info("started", "api", a.APIURL(), "worker", work)
+	<-ctx.Done()
+	a.Close()
+	return nil
+}
+
+func openStore(ctx context.Context) (*store.Store, environment, error) {
+	e, err := readEnvironment()
+	if err != nil {
+		return nil, e, err
+	}
+	st, err := store.Open(ctx, e.DatabaseURL)
+	return st, e, err
+}
+
+// migrate brings the database and the engine's namespace to what this version needs. It is idempotent.
+func migrate(ctx context.Context, _ []string) error {
+	st, e, err := openStore(ctx)
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	db, err := st.SQL()
+	if err != nil {
+		return err
+	}
+	if err := migrations.Up(ctx, db); err != nil {
+		return err
+	}
+	if err := st.AddPolicy(ctx, models.DefaultPolicy(), time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)); err != nil {
+		return err
+	}
+	return app.PrepareNamespace(ctx, e.TemporalAddress, e.TemporalNamespace)
+}
+
+func healthcheck(ctx context.Context, _ []string) error {
+	e, err := readEnvironment()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+e.APIAddress+"/readyz", nil)
+	if err != nil {
+		return err
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return fmt.Errorf("the API does not answer")
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("the API is not ready: %s", answer.Status)
+	}
+	return nil
+}

@@ -1,0 +1,70 @@
+// Package app puts Tokendesk together: the API, the worker, and in a sandbox the simulators. Command tokendesk and the
+// development stack both start it; only they read an environment.
+package app
+
+import (
+	"time"
+
+	"tokendesk/internal/documents"
+	"tokendesk/models"
+	"tokendesk/worker"
+)
+
+// Config says what to run and what to run it on.
+type Config struct {
+	API    bool // serve the HTTP API
+	Worker bool // run lifecycles, and deliver what the database owes
+
+	DatabaseURL     string
+	TemporalAddress string
+	Namespace       string
+	APIAddress      string // host:port; port 0 takes a free one
+	MetricsAddress  string
+
+	KeyringFile    string // key-encryption keys of seeds and mailed license keys
+	SigningKeyFile string // signs the audit trail's checkpoints
+	CreateKeys     bool   // make missing key files; never in production
+
+	Mail    Mail
+	Payment Payment
+	Carrier Carrier
+	Seller  documents.Seller
+	Bank    documents.Bank
+
+	Sandbox        bool         // simulators, a mailbox, and pages under /sandbox; refused with a real payment provider
+	MailboxAddress string       // where the sandbox's mailbox listens; empty: Mail says where mail goes
+	AutoDelivery   AutoDelivery // how quickly the sandbox's carrier delivers by itself
+
+	TemporalUI string       // for links; may be empty
+	Clock      worker.Clock // the vendor's now; the real one where nil
+}
+
+// Mail says how mail leaves.
+type Mail struct {
+	Host     string
+	Port     int
+	TLS      string // none, starttls or tls
+	User     string
+	Password models.Secret
+	From     string // an address as in RFC 5322
+}
+
+// Payment says who takes card payments.
+type Payment struct {
+	StripeKey      models.Secret   // empty: the simulator, in a sandbox only
+	StripeURL      string          // empty: Stripe
+	WebhookSecrets []models.Secret // all that are valid now
+}
+
+// Carrier says who carries parcels.
+type Carrier struct {
+	URL            string // empty: the simulator, in a sandbox only
+	Key            models.Secret
+	WebhookSecrets []models.Secret
+}
+
+// AutoDelivery lets the sandbox's carrier move parcels by itself. Zero: only when told to.
+type AutoDelivery struct {
+	InTransitAfter time.Duration
+	DeliveredAfter time.Duration
+}
