@@ -27,7 +27,8 @@ func (s *Sealer) Run(ctx context.Context) {
 }
 
 func (s *Sealer) partitions(ctx context.Context) (int, error) {
-	return 0, s.Store.EnsureAuditPartitions(ctx, s.Clock(), 3)
+	_, err := s.Store.EnsureAuditPartitions(ctx, s.Clock(), 3)
+	return 0, err
 }
 
 func (s *Sealer) chain(ctx context.Context) (rows int, err error) {

@@ -1,0 +1,32 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+
+	"go.temporal.io/sdk/client"
+	"tokendesk/activities"
+	"tokendesk/api"
+	"tokendesk/workflows"
+)
+
+// handler assembles the API.
+func (a *App) handler() (http.Handler, error) {
+	c := api.Config{
+		Store: a.store, Lifecycles: workflows.NewClient(a.engine), Keyring: a.keyring, AuditKeys: a.signer.Verifier,
+		Clock: a.cfg.Clock, CodeClock: RealClock,
+		Carrier: a.gateways.carrier, CarrierName: activities.CarrierSource, PaymentWebhooks: a.gateways.payments,
+		Seller: a.cfg.Seller, Bank: a.cfg.Bank, Logger: slog.Default(), Registry: a.registry,
+		Ready: []api.Check{{Name: "database", Test: a.store.Ping}, {Name: "engine", Test: a.engineAnswers}},
+	}
+	if a.gateways.pages != nil {
+		c.Sandbox = a.gateways.pages
+	}
+	return api.New(c)
+}
+
+func (a *App) engineAnswers(ctx context.Context) error {
+	_, err := a.engine.CheckHealth(ctx, &client.CheckHealthRequest{})
+	return err
+}
