@@ -132,6 +132,7 @@ func (c *Composer) papers(ctx context.Context, o models.Order) ([]mail.Attachmen
 	if err != nil {
 		return nil, err
 	}
+	facts.Paid, facts.Void = models.Money{}, false // as it stood when the order was placed: a resend must read the same
 	confirmation, err := documents.OrderConfirmation(facts)
 	if err != nil {
 		return nil, err
