@@ -48,7 +48,7 @@ func knownOrganization(ctx context.Context, tx *store.Store, id *string) error {
 	}
 	_, err := tx.Organization(ctx, *id)
 	if err != nil && models.KindOf(err) == models.NotFound {
-		return models.InvalidRequest.New("there is no such organization").At("/organization_id")
+		return models.ReferenceUnknown.New("there is no such organization").At("/organization_id")
 	}
 	return err
 }

@@ -15,7 +15,7 @@ func (s *server) RecordPayment(ctx context.Context, r gen.RecordPaymentRequestOb
 		Amount: b.Amount, ReceivedAt: b.ReceivedAt, InvoiceNumber: deref(b.InvoiceNumber)}, callOf(ctx).caller.Actor, at)
 	if err != nil {
 		if models.KindOf(err) == models.NotFound {
-			err = models.InvalidRequest.New("there is no such invoice").At("/invoice_number")
+			err = models.ReferenceUnknown.New("there is no such invoice").At("/invoice_number")
 		}
 		return nil, err
 	}

@@ -6,3 +6,8 @@ var (
 	MediaTypeUnsupported = declare(Invalid, "media-type-unsupported", "The media type is not taken here", "send one of the media types that the reference names")
 	MethodNotAllowed     = declare(Invalid, "method-not-allowed", "The method is not allowed here", "use one of the methods in the Allow header")
 )
+
+// What a body may name that does not exist.
+var (
+	ReferenceUnknown = declare(Refused, "reference-unknown", "Something that the request names does not exist", "check the identifier")
+)
