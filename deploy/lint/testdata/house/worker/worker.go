@@ -3,5 +3,5 @@ package worker
 
 import "tokendesk/api" // want: depguard
 
-// Server is not the worker's.
-type Server = api.Server
+// Config is not the worker's.
+type Config = api.Config

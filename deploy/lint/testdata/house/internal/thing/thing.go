@@ -1,7 +1,13 @@
 // Package thing breaks the rules for internal packages.
 package thing
 
-import "tokendesk/workflows" // want: depguard
+import (
+	"tokendesk/models/store" // want: depguard
+	"tokendesk/workflows"    // want: depguard
+)
 
-// Input is above it.
-type Input = workflows.OrderInput
+// Parts are above it.
+type Parts struct {
+	Input workflows.OrderInput
+	Store *store.Store
+}
