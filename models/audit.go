@@ -12,6 +12,11 @@ const (
 	AdministrationEvents RetentionClass = "administration" // 10 years and 6 months
 )
 
+// RetentionClasses lists every retention class.
+func RetentionClasses() []RetentionClass {
+	return []RetentionClass{AuthenticationEvents, LifecycleEvents, AdministrationEvents}
+}
+
 // AuditEvent is one row of the audit trail. It carries ids, never personal data or secrets.
 type AuditEvent struct {
 	ID              int64 `gorm:"->"`

@@ -24,7 +24,8 @@ create trigger audit_no_truncate before truncate on audit_lifecycle_rest for eac
 create trigger audit_no_truncate before truncate on audit_administration_rest for each statement execute function refuse_change();
 
 -- An epoch is a run of transaction numbers. A restore into another cluster starts them anew, and then an epoch begins: its rows are
--- those with ids above after_id, where the epoch before it ends.
+-- those with ids above after_id, where the rows of the epoch before it end.
 alter table audit_seals add column after_id bigint not null default 0 check (after_id >= 0);
-alter table audit_seals alter column after_id drop default;
+alter table audit_seals add column through_id bigint not null default 0 check (through_id >= after_id); -- the largest id sealed so far in the epoch
+alter table audit_seals alter column after_id drop default, alter column through_id drop default;
 alter table audit_seals add check (epoch > 0), add check (batch > 0), add check (row_count >= 0), add check (lo < hi);

@@ -58,7 +58,11 @@ func (s *Store) Verify(ctx context.Context, q VerificationRequest, ring Opener, 
 	if err != nil {
 		return Verification{}, fault(fmt.Errorf("verify a code: read: %w", err))
 	}
-	d, err := s.decide(ctx, f, q, ring, at, codeTime)
+	policy, err := s.policyOf(ctx, conn, f.credential)
+	if err != nil {
+		return Verification{}, fault(fmt.Errorf("verify a code: read the policy: %w", err))
+	}
+	d, err := f.decide(q, policy.OTP, ring, at, codeTime)
 	if err != nil {
 		return Verification{}, fmt.Errorf("verify a code: %w", err)
 	}
@@ -93,7 +97,7 @@ type decision struct {
 
 // decide judges what was read. It tells a partner first that it does not accept the credential at all, so that such a
 // partner learns nothing else of it (LOG-8); a code is compared only when nothing else stands against it.
-func (s *Store) decide(ctx context.Context, f verificationFacts, q VerificationRequest, ring Opener, at, codeTime time.Time) (decision, error) {
+func (f verificationFacts) decide(q VerificationRequest, policy models.OTPPolicy, ring Opener, at, codeTime time.Time) (decision, error) {
 	if !f.credentialFound {
 		return decision{result: models.ResultWrongCode}, nil
 	}
@@ -109,22 +113,18 @@ func (s *Store) decide(ctx context.Context, f verificationFacts, q VerificationR
 	case f.authenticator.Status == models.AuthenticatorLocked:
 		return decision{result: models.ResultLocked}, nil
 	}
-	policy, err := s.Policy(ctx, f.credential.PolicyVersion)
-	if err != nil {
-		return decision{}, err
-	}
 	seed, err := ring.Open(f.sealedSeed, models.TokenSeedContext(*f.authenticator.Serial))
 	if err != nil {
 		return decision{}, fmt.Errorf("open the seed of authenticator %s: %w", f.authenticator.ID, err)
 	}
 	before := otp.State{Next: f.authenticator.NextCounter, Drift: f.authenticator.Drift}
-	window := otp.Window{Ahead: policy.OTP.HOTPLookAhead, Skew: policy.OTP.TOTPWindow}
+	window := otp.Window{Ahead: policy.HOTPLookAhead, Skew: policy.TOTPWindow}
 	state, ok := otp.Verify(seed.Reveal(), f.parameters, before, q.Code.Reveal(), window, codeTime)
 	if ok {
 		return decision{result: models.Accepted, tried: true, state: state}, nil
 	}
 	d := decision{result: models.ResultWrongCode, tried: true, state: before, failures: f.authenticator.Failures + 1}
-	d.locks = d.failures >= policy.OTP.FailuresToLock()
+	d.locks = d.failures >= policy.FailuresToLock()
 	return d, nil
 }
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"time"
 
@@ -141,4 +142,26 @@ func (f *verificationFacts) scanRest(row pgx.Row) error {
 		return nil
 	}
 	return err
+}
+
+// policyOf is the policy that the credential was bought under. What is not known yet is read on the connection at hand: to
+// wait for another one while holding this one could wait for ever.
+func (s *Store) policyOf(ctx context.Context, conn *pgxpool.Conn, c models.Credential) (p models.Policy, err error) {
+	if c.PolicyVersion == 0 {
+		return p, nil
+	}
+	key := policyKey{s.pool, c.PolicyVersion}
+	if known, ok := policyCache.Load(key); ok {
+		return known.(models.Policy), nil
+	}
+	var body []byte
+	if err := conn.QueryRow(ctx, "select body from policies where version = $1", c.PolicyVersion).Scan(&body); err != nil {
+		return p, err
+	}
+	if err := json.Unmarshal(body, &p); err != nil {
+		return p, err
+	}
+	p.Version = c.PolicyVersion
+	policyCache.Store(key, p)
+	return p, nil
 }
