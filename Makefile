@@ -19,8 +19,8 @@ help:
 run: build-dev
 	@exec bin/tokendesk-dev run
 
-stop: build-dev
-	@bin/tokendesk-dev stop
+stop:
+	@if [ -x bin/tokendesk-dev ]; then bin/tokendesk-dev stop; fi
 
 build-dev:
 	@deploy/dev/build

@@ -47,8 +47,7 @@ func stateDir() string {
 }
 
 func run() error {
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	defer cancel()
+	ctx := untilInterrupted()
 	began := time.Now()
 	cfg := stack.Config{
 		StateDir: stateDir(), Ports: stack.DefaultPorts,
@@ -73,12 +72,32 @@ func run() error {
 	}
 	announce(s, cfg.StateDir, time.Since(began))
 	<-ctx.Done()
-	cancel() // from here on another Ctrl-C ends the process at once; the next start repairs what that leaves
 	fmt.Println("\nstopping …")
 	began = time.Now()
 	err = s.Close()
 	fmt.Printf("stopped in %.1f s; state is kept in %s\n", time.Since(began).Seconds(), cfg.StateDir)
 	return err
+}
+
+// untilInterrupted returns a context that ends with the first Ctrl-C or request to terminate. Another one ends the process at
+// once (the next start repairs what that leaves), unless it comes so soon that it must be the same one, passed on by a wrapper.
+func untilInterrupted() context.Context {
+	const same = 2 * time.Second
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	go func() {
+		<-signals
+		first := time.Now()
+		cancel()
+		for range signals {
+			if time.Since(first) > same {
+				fmt.Fprintln(os.Stderr, "ended at once; the next start tidies up")
+				os.Exit(130)
+			}
+		}
+	}()
+	return ctx
 }
 
 func closeStack(s *stack.Stack) error {

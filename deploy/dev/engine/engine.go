@@ -45,6 +45,7 @@ type Engine struct {
 	server    temporal.Server
 	address   string
 	namespace string
+	log       *tap
 }
 
 // Start brings the stores' schemas up to date, starts the server, and returns when workflows of the namespace can be
@@ -54,7 +55,8 @@ func Start(ctx context.Context, cfg Config) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	logger := newLogger(cfg.Log)
+	out := &tap{w: cfg.Log}
+	logger := newLogger(out)
 	if err := setUpStores(ctx, cfg, logger); err != nil {
 		return nil, err
 	}
@@ -65,7 +67,7 @@ func Start(ctx context.Context, cfg Config) (*Engine, error) {
 	if err := server.Start(); err != nil {
 		return nil, fmt.Errorf("starting the Temporal server: %w", err)
 	}
-	e := &Engine{server: server, address: address(cfg.Port), namespace: cfg.Namespace}
+	e := &Engine{server: server, address: address(cfg.Port), namespace: cfg.Namespace, log: out}
 	if err := e.register(ctx, cfg); err != nil {
 		return nil, errors.Join(err, e.Close())
 	}
@@ -113,6 +115,7 @@ func (e *Engine) Dial(options client.Options) (client.Client, error) {
 
 // Close stops the server. It may take some seconds: running tasks are finished first.
 func (e *Engine) Close() error {
+	e.log.close()
 	if err := e.server.Stop(); err != nil {
 		return fmt.Errorf("stopping the Temporal server: %w", err)
 	}

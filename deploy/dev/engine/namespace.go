@@ -36,6 +36,10 @@ func (e *Engine) register(ctx context.Context, cfg Config) error {
 	defer c.Close()
 
 	err = persist(ctx, "registering the namespace", func() error {
+		describe := &workflowservice.DescribeNamespaceRequest{Namespace: e.namespace}
+		if _, err := c.WorkflowService().DescribeNamespace(ctx, describe); err == nil {
+			return nil
+		}
 		_, err := c.WorkflowService().RegisterNamespace(ctx, &workflowservice.RegisterNamespaceRequest{
 			Namespace: e.namespace, WorkflowExecutionRetentionPeriod: durationpb.New(cfg.Retention),
 		})

@@ -3,7 +3,6 @@ package engine
 import (
 	"fmt"
 	"net/url"
-	"os"
 	"time"
 
 	"go.temporal.io/server/common/authorization"
@@ -14,9 +13,6 @@ import (
 	"go.temporal.io/server/common/persistence/sql/sqlplugin/postgresql"
 	"go.temporal.io/server/common/primitives"
 	"go.temporal.io/server/temporal"
-	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
-	"io"
 )
 
 const (
@@ -129,18 +125,3 @@ func storeConfig(cfg Config, database string) (*config.SQL, error) {
 }
 
 func visibilityDatabase(cfg Config) string { return cfg.Database + "_visibility" }
-
-// newLogger writes warnings and worse. What the server calls fatal ends the process, so that is also said aloud.
-func newLogger(w io.Writer) log.Logger {
-	encoding := zap.NewProductionEncoderConfig()
-	encoding.EncodeTime = zapcore.ISO8601TimeEncoder
-	core := zapcore.NewCore(zapcore.NewJSONEncoder(encoding), zapcore.Lock(zapcore.AddSync(w)), zapcore.WarnLevel)
-	return log.NewZapLogger(zap.New(core, zap.WithFatalHook(sayAndExit{})))
-}
-
-type sayAndExit struct{}
-
-func (sayAndExit) OnWrite(entry *zapcore.CheckedEntry, _ []zapcore.Field) {
-	fmt.Fprintln(os.Stderr, "the Temporal server gave up:", entry.Message)
-	os.Exit(1)
-}

@@ -124,6 +124,10 @@ func loadDemoData(ctx context.Context, cfg app.Config, file string) (demodata.Se
 	if cfg.Clock != nil {
 		at = cfg.Clock()
 	}
+	// Before the first audit row: a month's partition cannot be made any more once rows of it are in the default one.
+	if _, err := st.EnsureAuditPartitions(ctx, at, 3); err != nil {
+		return demodata.Secrets{}, err
+	}
 	return demodata.Load(ctx, st, password.New(password.Baseline, 4), file, at)
 }
 
