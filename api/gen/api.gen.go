@@ -397,7 +397,7 @@ type ImportReportFormat string
 
 // ImportRow defines model for ImportRow.
 type ImportRow struct {
-	// Position In the file
+	// Position In the file, from 1.
 	Position int64           `json:"position"`
 	Reason   *string         `json:"reason,omitempty"`
 	Result   ImportRowResult `json:"result"`
