@@ -108,7 +108,7 @@ func (s *Store) changeToken(ctx context.Context, serial string, event models.Tok
 		if err := tokens.move(tx.with(ctx), serial, event, at, map[string]any{"status_reason": reason}); err != nil {
 			return err
 		}
-		if err := tx.stockChanged(ctx, serial, event, at); err != nil {
+		if err := tx.stockChanged(ctx, serial, at); err != nil {
 			return err
 		}
 		return tx.Audit(ctx, models.AuditEvent{At: at, Class: models.AdministrationEvents, Kind: "token." + string(event), Actor: by.ID, SubjectRef: serial,
@@ -117,7 +117,7 @@ func (s *Store) changeToken(ctx context.Context, serial string, event models.Tok
 }
 
 // stockChanged gives a token that came back to those who wait, and warns where one that went leaves too few.
-func (s *Store) stockChanged(ctx context.Context, serial string, event models.TokenEvent, at time.Time) error {
+func (s *Store) stockChanged(ctx context.Context, serial string, at time.Time) error {
 	t, err := s.Token(ctx, serial)
 	if err != nil {
 		return err
