@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"tokendesk/internal/documents"
 	"tokendesk/models"
 	"tokendesk/models/store"
 	"tokendesk/models/store/storetest"
@@ -341,5 +342,29 @@ func TestLabelIntent(t *testing.T) {
 	}
 	if n := one[int](t, st, "select count(*) from support_cases where dedupe_key like 'label/%'"); n != 1 {
 		t.Errorf("%d cases, want 1", n)
+	}
+}
+
+// SHP-1: the printed instructions belong to the parcel that is sent now.
+func TestParcelPaper(t *testing.T) {
+	t.Parallel()
+	st, ids := stocked(t, 1, 2)
+	seller := documents.Seller{Name: "Tokendesk"}
+	if _, err := st.ParcelPaper(t.Context(), ids[0], seller); !errors.Is(err, models.StateForbids) {
+		t.Errorf("before a token is packed: %v", err)
+	}
+	for parcel := 1; parcel <= 2; parcel++ {
+		tracking := storetest.Sent(t, st, ids[0], storetest.At)
+		paper, err := st.ParcelPaper(t.Context(), ids[0], seller)
+		storetest.Must(t, err)
+		_, parcels, err := st.Shipment(t.Context(), ids[0])
+		storetest.Must(t, err)
+		if paper.Number != parcel || paper.Serial != parcels[parcel-1].Serial {
+			t.Errorf("paper %+v of parcel %+v", paper, parcels[parcel-1])
+		}
+		if pdf, err := documents.Instructions(paper); err != nil || len(pdf) == 0 {
+			t.Errorf("no paper: %v", err)
+		}
+		report(t, st, tracking, models.CarrierLost, parcel)
 	}
 }
