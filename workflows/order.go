@@ -110,7 +110,7 @@ func (o *order) place(ctx workflow.Context) (models.OrderStatus, error) {
 	return status, nil
 }
 
-func (o *order) mayCancel(_ workflow.Context, c OrderCancellation) error {
+func (o *order) mayCancel(_ workflow.Context, _ OrderCancellation) error {
 	if s := o.facts.Status; s != "" && !models.OrderMachine.Allows(s, models.CancelOrder) {
 		return refusal(models.StateForbids.New("the order is %s", s).Allowing(models.Events(models.OrderMachine.Allowed(s, models.ByPerson))...))
 	}

@@ -21,7 +21,7 @@ type Step[In, Out any] struct {
 	local bool
 }
 
-// tries is how long one round of tries lasts. A step that is still failing then raises the needs-person flag and
+// How long one round of tries lasts. A step that is still failing then raises the needs-person flag and
 // goes on with the next round: nothing retries for ever without showing itself.
 const (
 	localRound    = 30 * time.Second
@@ -47,7 +47,7 @@ func outsideStep[In, Out any](name string) Step[In, Out] {
 func (s Step[In, Out]) Run(ctx workflow.Context, in In) (out Out, err error) {
 	raised := false
 	for {
-		err = s.round(ctx).Get(ctx, in, &out)
+		err = s.once(ctx, in).Get(ctx, &out)
 		if err == nil || RefusalOf(err) != "" || temporal.IsCanceledError(err) || ctx.Err() != nil {
 			break
 		}
@@ -64,25 +64,18 @@ func (s Step[In, Out]) Run(ctx workflow.Context, in In) (out Out, err error) {
 	return out, err
 }
 
-type round func(ctx workflow.Context, in any) workflow.Future
-
-func (r round) Get(ctx workflow.Context, in, out any) error { return r(ctx, in).Get(ctx, out) }
-
-func (s Step[In, Out]) round(ctx workflow.Context) round {
+// once starts one round of tries. A step sets its own options, because handler contexts inherit none.
+func (s Step[In, Out]) once(ctx workflow.Context, in In) workflow.Future {
 	if s.local {
-		return func(ctx workflow.Context, in any) workflow.Future {
-			return workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
-				StartToCloseTimeout: 5 * time.Second, ScheduleToCloseTimeout: localRound,
-				RetryPolicy: &temporal.RetryPolicy{InitialInterval: 50 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 2 * time.Second},
-			}), s.name, in)
-		}
-	}
-	return func(ctx workflow.Context, in any) workflow.Future {
-		return workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-			StartToCloseTimeout: 10 * time.Second, ScheduleToCloseTimeout: ordinaryRound,
-			RetryPolicy: &temporal.RetryPolicy{InitialInterval: 200 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 10 * time.Second},
+		return workflow.ExecuteLocalActivity(workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
+			StartToCloseTimeout: 5 * time.Second, ScheduleToCloseTimeout: localRound,
+			RetryPolicy: &temporal.RetryPolicy{InitialInterval: 50 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 2 * time.Second},
 		}), s.name, in)
 	}
+	return workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: 10 * time.Second, ScheduleToCloseTimeout: ordinaryRound,
+		RetryPolicy: &temporal.RetryPolicy{InitialInterval: 200 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: 10 * time.Second},
+	}), s.name, in)
 }
 
 // RefusalOf returns the slug of the fault with which a step was refused, or "" when the error is no refusal.

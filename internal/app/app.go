@@ -109,7 +109,7 @@ func (a *App) openKeys(context.Context) (err error) {
 }
 
 func (a *App) dial(context.Context) (err error) {
-	a.engine, err = client.NewLazyClient(client.Options{HostPort: a.cfg.TemporalAddress, Namespace: a.cfg.Namespace,
+	a.engine, err = client.NewLazyClient(client.Options{HostPort: a.cfg.TemporalAddress, Namespace: a.cfg.Namespace, Identity: "tokendesk", // no host names in histories
 		Logger: temporallog.NewStructuredLogger(slog.Default())})
 	if err != nil {
 		return fmt.Errorf("configure the engine's client: %w", err)

@@ -15,8 +15,8 @@ import (
 //go:embed *.sql
 var FS embed.FS
 
-// Up brings the database to the newest version. Several processes may call it at once: each migration runs under
-// an advisory lock of its own transaction.
+// Up brings the database to the newest version. Several processes may call it at once: the second waits for the
+// first under an advisory lock.
 func Up(ctx context.Context, db *sql.DB) error {
 	p, err := goose.NewProvider(goose.DialectPostgres, db, FS)
 	if err != nil {
@@ -30,7 +30,9 @@ func Up(ctx context.Context, db *sql.DB) error {
 	if _, err := conn.ExecContext(ctx, "select pg_advisory_lock(7263001)"); err != nil {
 		return fmt.Errorf("wait for other migrations: %w", err)
 	}
-	defer conn.ExecContext(context.WithoutCancel(ctx), "select pg_advisory_unlock(7263001)")
+	defer func() { // the lock ends with the connection at the latest
+		_, _ = conn.ExecContext(context.WithoutCancel(ctx), "select pg_advisory_unlock(7263001)")
+	}()
 	if _, err := p.Up(ctx); err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}

@@ -62,9 +62,3 @@ func ofCode(pg *pgconn.PgError) error {
 	}
 	return pg
 }
-
-// violates reports whether the error is a violation of the named constraint.
-func violates(err error, constraint string) bool {
-	pg, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && pg.ConstraintName == constraint
-}

@@ -20,14 +20,13 @@ type guarded[S, E ~string] struct {
 }
 
 var (
-	orders         = guarded[models.OrderStatus, models.OrderEvent]{models.OrderMachine, "orders", "id", "status", false}
-	invoices       = guarded[models.InvoiceStatus, models.InvoiceEvent]{models.InvoiceMachine, "invoices", "id", "status", false}
-	charges        = guarded[models.ChargeStatus, models.ChargeEvent]{models.ChargeMachine, "charges", "id", "status", true}
-	licenseKeys    = guarded[models.LicenseKeyStatus, models.LicenseKeyEvent]{models.LicenseKeyMachine, "license_keys", "id", "status", false}
-	tokens         = guarded[models.TokenStatus, models.TokenEvent]{models.TokenMachine, "tokens", "serial", "status", true}
-	shipments      = guarded[models.ShipmentStatus, models.ShipmentEvent]{models.ShipmentMachine, "shipments", "id", "status", true}
-	credentials    = guarded[models.CredentialPhase, models.CredentialEvent]{models.CredentialMachine, "credentials", "id", "phase", true}
-	authenticators = guarded[models.AuthenticatorStatus, models.AuthenticatorEvent]{models.AuthenticatorMachine, "authenticators", "id", "status", false}
+	orders      = guarded[models.OrderStatus, models.OrderEvent]{models.OrderMachine, "orders", "id", "status", false}
+	invoices    = guarded[models.InvoiceStatus, models.InvoiceEvent]{models.InvoiceMachine, "invoices", "id", "status", false}
+	charges     = guarded[models.ChargeStatus, models.ChargeEvent]{models.ChargeMachine, "charges", "id", "status", true}
+	licenseKeys = guarded[models.LicenseKeyStatus, models.LicenseKeyEvent]{models.LicenseKeyMachine, "license_keys", "id", "status", false}
+	tokens      = guarded[models.TokenStatus, models.TokenEvent]{models.TokenMachine, "tokens", "serial", "status", true}
+	shipments   = guarded[models.ShipmentStatus, models.ShipmentEvent]{models.ShipmentMachine, "shipments", "id", "status", true}
+	credentials = guarded[models.CredentialPhase, models.CredentialEvent]{models.CredentialMachine, "credentials", "id", "phase", true}
 )
 
 // move performs one event: UPDATE … WHERE key = id AND state IN (sources of the event). Zero rows is a fault that
