@@ -374,8 +374,8 @@ func TestWebhooks(t *testing.T) {
 	var nudges, cases int
 	storetest.Must(t, h.st.Pool().QueryRow(t.Context(), "select count(*) from outbox where workflow_id = $1 and name = $2", "order/"+o.Number, models.SignalOrderChanged).Scan(&nudges))
 	storetest.Must(t, h.st.Pool().QueryRow(t.Context(), "select count(*) from support_cases where subject_ref = $1", o.Number).Scan(&cases))
-	if nudges != 2 || cases != 1 {
-		t.Errorf("%d nudges and %d cases, want 2 and 1", nudges, cases)
+	if nudges != 0 || cases != 1 {
+		t.Errorf("%d nudges and %d cases, want none and 1", nudges, cases)
 	}
 	for _, body := range []string{`{`, `[]`, `{"type":5}`, "\xff", "null", `{"type":"tracker.updated","data":{"tracking_code":"T","events":[{"id":"e","status":"delivered"}]}}`} {
 		h.post("", "/v1/webhooks/carrier", []byte(body), wire.SignatureHeader, webhook.Sign([]models.Secret{webhookSecret}, []byte(body), h.now())).problem(models.InvalidRequest)

@@ -10,7 +10,6 @@ import (
 	"tokendesk/activities/gateway/carrier"
 	"tokendesk/activities/gateway/payment"
 	"tokendesk/models"
-	"tokendesk/models/store"
 )
 
 // receiveCarrierEvent keeps what a carrier reports (SHP-2). The signature comes before everything else, over the bytes as they
@@ -59,8 +58,10 @@ func (s *server) receivePaymentEvent(c *gin.Context) {
 	c.Status(http.StatusNoContent)
 }
 
+// nudge opens a case for a disputed payment. A charge that merely changed needs nothing: the order's lifecycle is asking the
+// processor about it until it is decided.
 func (s *server) nudge(ctx context.Context, e payment.Event) error {
-	if e.Kind == payment.Irrelevant {
+	if e.Kind != payment.ChargeDisputed {
 		return nil
 	}
 	charge, number, err := s.Store.ChargeOfProvider(ctx, e.Ref)
@@ -70,13 +71,5 @@ func (s *server) nudge(ctx context.Context, e payment.Event) error {
 	if err != nil {
 		return err
 	}
-	at := s.Clock()
-	return s.Store.InTx(ctx, func(tx *store.Store) error {
-		if e.Kind == payment.ChargeDisputed {
-			if err := tx.OpenCase(ctx, "dispute/"+charge.ID, number, "the buyer's bank disputes the card payment", at); err != nil {
-				return err
-			}
-		}
-		return tx.Signal(ctx, models.OrderLifecycle, number, models.SignalOrderChanged, charge.ID, at)
-	})
+	return s.Store.OpenCase(ctx, "dispute/"+charge.ID, number, "the buyer's bank disputes the card payment", s.Clock())
 }
