@@ -132,7 +132,7 @@ func freePorts(n int) ([]int, error) {
 		if err != nil {
 			return nil, fmt.Errorf("finding a free port: %w", err)
 		}
-		defer l.Close() //nolint:revive // all stay open until the last is chosen, or one could be chosen twice
+		defer l.Close() // all stay open until the last is chosen, or one could be chosen twice
 		ports[i] = l.Addr().(*net.TCPAddr).Port
 	}
 	return ports, nil

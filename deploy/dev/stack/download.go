@@ -21,7 +21,7 @@ func download(_ context.Context, dir string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("making a directory for the download: %w", err)
 	}
-	defer os.RemoveAll(scratch) //nolint:errcheck // leftovers do no harm
+	defer os.RemoveAll(scratch) // leftovers do no harm
 	trial := embeddedpostgres.NewDatabase(embeddedpostgres.DefaultConfig().
 		Version(embeddedpostgres.V17).BinariesPath(dir).CachePath(scratch).
 		RuntimePath(filepath.Join(scratch, "run")).Port(0).Logger(nil))

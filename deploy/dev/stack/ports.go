@@ -2,9 +2,11 @@ package stack
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
+	"syscall"
 )
 
 // Ports are the loopback ports of the stack. Zero means any free one.
@@ -70,8 +72,11 @@ func (s *Stack) checkPorts(context.Context) error {
 			continue
 		}
 		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-		if err != nil {
+		if errors.Is(err, syscall.EADDRINUSE) {
 			return &PortBusyError{Port: port, What: use.What, Variable: use.Variable}
+		}
+		if err != nil {
+			return fmt.Errorf("%s cannot listen on port %d (%w): choose another port with %s=…", use.What, port, err, use.Variable)
 		}
 		if err := l.Close(); err != nil {
 			return fmt.Errorf("trying port %d: %w", port, err)

@@ -217,6 +217,16 @@ func TestWholeStack(t *testing.T) {
 	_ = conn.Close(context.Background())
 }
 
+// TestServersOfSomebodyElse runs the product on a database and a Temporal server that exist already.
+func TestServersOfSomebodyElse(t *testing.T) {
+	theirs := stacktest.Start(t, func(cfg *stack.Config) { cfg.Product.Leave = true })
+	ours := stacktest.Start(t, func(cfg *stack.Config) { cfg.TemporalAddress = theirs.TemporalAddress() })
+	if ours.TemporalAddress() != theirs.TemporalAddress() {
+		t.Errorf("it runs on %s", ours.TemporalAddress())
+	}
+	becomesReady(t, ours.APIURL())
+}
+
 func becomesReady(t *testing.T, api string) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); get(t, api+"/readyz") != http.StatusOK; {

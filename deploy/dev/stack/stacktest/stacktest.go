@@ -60,7 +60,7 @@ func dropEngine(t testing.TB, server, product string) {
 		t.Error(err)
 		return
 	}
-	defer conn.Close(ctx) //nolint:errcheck // the test is over
+	defer conn.Close(ctx)
 	for _, name := range []string{product + "_temporal", product + "_temporal_visibility"} {
 		if _, err := conn.Exec(ctx, "DROP DATABASE IF EXISTS "+pgx.Identifier{name}.Sanitize()+" WITH (FORCE)"); err != nil {
 			t.Error(err)
