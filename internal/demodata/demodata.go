@@ -23,6 +23,7 @@ type Secrets struct {
 	People  map[string]Login  `json:"people"`   // by first name
 	APIKeys map[string]string `json:"api_keys"` // by role
 	Partner string            `json:"partner"`  // pa_…
+	Maker   TokenMaker        `json:"token_maker"`
 }
 
 // Login is how a person logs in.
@@ -98,7 +99,7 @@ func catalogue(ctx context.Context, st *store.Store, at time.Time) error {
 }
 
 func people(ctx context.Context, st *store.Store, hasher *password.Hasher, at time.Time) (Secrets, error) {
-	s := Secrets{People: map[string]Login{}, APIKeys: map[string]string{}}
+	s := Secrets{People: map[string]Login{}, APIKeys: map[string]string{}, Maker: TokenMaker(rand.Text())}
 	org, err := st.CreateOrganization(ctx, models.Organization{Name: "Example Pharmacies", Country: "US", Status: models.OrganizationApproved}, at)
 	if err != nil {
 		return s, err
