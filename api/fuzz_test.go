@@ -187,7 +187,7 @@ func (f *fuzzer) bodies() {
 	if f.op.RequestBody == nil {
 		return
 	}
-	f.refused("oversized", f.raw(bytes.Repeat([]byte(" "), maxImport+1))).problem(models.RequestTooLarge)
+	f.refused("oversized", f.raw(bytes.Repeat([]byte(" "), f.most()+1))).problem(models.RequestTooLarge)
 	schema := f.op.jsonBody()
 	if schema == nil {
 		for _, body := range []string{"", "<", "<KeyContainer/>", "serial\nx", "\x00\xff", "a,b,c\n1,2,3", `<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>`, strings.Repeat("<a>", 100_000)} {
@@ -210,6 +210,14 @@ func (f *fuzzer) bodies() {
 	}
 	valid := sample(f.t, schema).(map[string]any)
 	f.members(valid, schema, "", func(v any) any { return v })
+}
+
+// most is the longest body that the operation takes.
+func (f *fuzzer) most() int {
+	if f.op.jsonBody() == nil {
+		return maxImport
+	}
+	return maxBody
 }
 
 func (f *fuzzer) raw(body []byte) *http.Request {

@@ -159,14 +159,14 @@ func (a *heldAnswer) release() {
 
 // making performs what a keyed call makes, in one transaction with the note of what was made. A call that was interrupted
 // after that commit finds the note and makes nothing again.
-func making[T any](ctx context.Context, s *server, make func(tx *store.Store) (T, string, error), load func(id string) (T, error)) (made T, err error) {
+func making[T any](ctx context.Context, s *server, perform func(tx *store.Store) (T, string, error), load func(id string) (T, error)) (made T, err error) {
 	c := callOf(ctx)
 	if c.resource != "" {
 		return load(c.resource)
 	}
 	err = s.Store.InTx(ctx, func(tx *store.Store) error {
 		var id string
-		if made, id, err = make(tx); err != nil {
+		if made, id, err = perform(tx); err != nil {
 			return err
 		}
 		return tx.NoteResource(ctx, c.key, id)

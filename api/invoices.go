@@ -78,7 +78,7 @@ func (s *server) GetOrderConfirmation(ctx context.Context, r gen.GetOrderConfirm
 	return gen.GetOrderConfirmation200ApplicationPDFResponse{Body: bytes.NewReader(paper), ContentLength: int64(len(paper))}, err
 }
 
-func (s *server) paper(ctx context.Context, o models.Order, print func(documents.Facts) ([]byte, error)) ([]byte, error) {
+func (s *server) paper(ctx context.Context, o models.Order, render func(documents.Facts) ([]byte, error)) ([]byte, error) {
 	if o.PlacedAt == nil {
 		return nil, models.StateForbids.New("the order is %s: it has no papers", o.Status).Allowing(actionsOf(ctx, s, models.OrderMachine, o.Status)...)
 	}
@@ -86,7 +86,7 @@ func (s *server) paper(ctx context.Context, o models.Order, print func(documents
 	if err != nil {
 		return nil, err
 	}
-	return print(facts)
+	return render(facts)
 }
 
 func viewInvoice(i models.Invoice, orderNumber string) gen.Invoice {
