@@ -53,6 +53,9 @@ func migrate(ctx context.Context, _ []string) error {
 	if err := migrations.Up(ctx, db); err != nil {
 		return err
 	}
+	if _, err := st.EnsureAuditPartitions(ctx, app.RealClock(), 3); err != nil {
+		return err
+	}
 	if err := st.AddPolicy(ctx, models.DefaultPolicy(), time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)); err != nil {
 		return err
 	}
