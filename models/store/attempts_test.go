@@ -114,10 +114,13 @@ func TestAddressesOfOneNetworkCountTogether(t *testing.T) {
 		{"two IPv4 addresses", "192.0.2.1", "192.0.2.2", false},
 		{"unreadable", "somewhere", "somewhere", true},
 	}
-	limit := models.DefaultPolicy().Session.TriesPerAddress
+	st := storetest.New(t)
+	limit := strictLogins(t, st).TriesPerAddress
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			st := storetest.New(t)
+			if _, err := st.PurgeAttempts(t.Context(), storetest.At.Add(time.Hour)); err != nil {
+				t.Fatal(err)
+			}
 			try := func(i int, address string) error {
 				_, _, err := st.Login(t.Context(), store.PasswordLogin{Name: fmt.Sprint(address, i), Password: "wrong", Address: address}, storetest.Hasher, storetest.At)
 				return err
@@ -130,4 +133,13 @@ func TestAddressesOfOneNetworkCountTogether(t *testing.T) {
 			}
 		})
 	}
+}
+
+// strictLogins puts a policy into effect that allows few wrong passwords, so that tests reach its limits soon.
+func strictLogins(t *testing.T, st *store.Store) models.SessionPolicy {
+	t.Helper()
+	p := models.DefaultPolicy()
+	p.Version, p.Session.TriesPerUser, p.Session.TriesPerAddress = 2, 3, 5
+	storetest.Must(t, st.AddPolicy(t.Context(), p, storetest.At.Add(-time.Minute)))
+	return p.Session
 }

@@ -140,10 +140,10 @@ func TestLogin(t *testing.T) {
 // ACC-1: guessing passwords is throttled for a name, whether it exists or not, and for a network address; guesses at the
 // same time gain nothing, and a throttled right password is refused as well.
 func TestLoginThrottle(t *testing.T) {
-	limits := models.DefaultPolicy().Session
 	for _, name := range []string{"ada", "nobody"} {
 		t.Run(name, func(t *testing.T) {
 			st := storetest.New(t)
+			limits := strictLogins(t, st)
 			storetest.Account(t, st, storetest.WithLogin("ada", "ada@example.com"))
 			try := func(p models.Secret, address string, at time.Time) error {
 				_, _, err := st.Login(t.Context(), store.PasswordLogin{Name: name, Password: p, Address: address}, storetest.Hasher, at)
@@ -164,6 +164,7 @@ func TestLoginThrottle(t *testing.T) {
 	}
 	t.Run("address", func(t *testing.T) {
 		st := storetest.New(t)
+		limits := strictLogins(t, st)
 		got := atOnce(limits.TriesPerAddress+5, func(i int) error {
 			_, _, err := st.Login(t.Context(), store.PasswordLogin{Name: fmt.Sprint("guess", i), Password: "wrong", Address: "192.0.2.1"}, storetest.Hasher, storetest.At)
 			return err
