@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -96,6 +97,9 @@ func (l *lockedWriter) Write(p []byte) (int, error) {
 func (h *house) now() time.Time        { return *h.clock.Load() }
 func (h *house) setClock(at time.Time) { h.clock.Store(&at) }
 
+// errPanic makes the engine panic.
+var errPanic = errors.New("house on fire")
+
 // engine does what the lifecycle of an order does when it is spoken to, on the same store.
 type engine struct {
 	st        *store.Store
@@ -127,6 +131,9 @@ func (e *engine) PlaceOrder(ctx context.Context, number string) (models.OrderSta
 func (e *engine) CancelOrder(ctx context.Context, number string, by models.Actor, reason models.CancelReason, updateID string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if errors.Is(e.down, errPanic) {
+		panic(errPanic)
+	}
 	if e.down != nil || e.cancelled[updateID] {
 		return e.down
 	}

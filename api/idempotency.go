@@ -24,7 +24,7 @@ const (
 )
 
 // kept are the headers that belong to an answer.
-var keptHeaders = []string{"Content-Type", "Location"}
+var keptHeaders = []string{"Content-Type", "Etag", "Location"}
 
 // once performs an unsafe operation once for each Idempotency-Key of a caller, and gives its answer again afterwards.
 func (s *server) once(c *gin.Context) {

@@ -255,6 +255,7 @@ func TestForeignThings(t *testing.T) {
 	numbers := read[gen.OrderPage](h.get(own, "/v1/orders").want(http.StatusOK))
 	number := numbers.Items[0].Number
 	o := read[gen.Order](h.get(own, "/v1/orders/"+number).want(http.StatusOK))
+	h.send(h.request(http.MethodPut, "/v1/shipments/"+o.Lines[0].Shipment.ID+"/address", h.as(models.RoleSubscriber), storetest.Address(), ifMatch, `"0"`)).problem(models.NoSuchThing)
 	paths := []string{"/v1/orders/" + number, "/v1/orders/" + number + "/timeline", "/v1/orders/" + number + "/confirmation.pdf",
 		"/v1/invoices/" + o.Invoice.Number, "/v1/invoices/" + o.Invoice.Number + "/pdf", "/v1/credentials/" + c.ID, "/v1/credentials/" + c.ID + "/timeline",
 		"/v1/shipments/" + o.Lines[0].Shipment.ID, "/v1/shipments/" + o.Lines[0].Shipment.ID + "/timeline"}

@@ -2,7 +2,9 @@ package api
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -10,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"tokendesk/activities/gateway/carrier"
 	"tokendesk/activities/gateway/carrier/wire"
 	"tokendesk/activities/gateway/webhook"
@@ -420,5 +423,100 @@ func TestVerificationForAnotherPartner(t *testing.T) {
 	v := read[gen.Verification](h.post(token, verificationPath, map[string]any{"serial": device.Serial, "code": device.Press(h.now())}).want(http.StatusOK))
 	if v.Result != models.ResultNotAccepted || v.CredentialID != nil {
 		t.Errorf("verified %+v", v)
+	}
+}
+
+// An address is corrected on the version that was looked at, and not after the label was asked for.
+func TestCorrectAddress(t *testing.T) {
+	h := newHouse(t)
+	account, token := h.person()
+	o := storetest.FulfilledOrder(t, h.st, h.ring, account.ID)
+	shipments, err := h.st.ShipmentsOfOrder(t.Context(), o.ID)
+	storetest.Must(t, err)
+	path := "/v1/shipments/" + shipments[0].ID
+	to := storetest.Address()
+	to.Line1 = "2 Side Street"
+	correct := func(tag, key string) answer {
+		h.setClock(h.now().Add(time.Second))
+		return h.send(h.request(http.MethodPut, path+"/address", token, to, ifMatch, tag, idempotencyKey, key))
+	}
+	tag := h.get(token, path).want(http.StatusOK).header.Get("Etag")
+	correct("", "k0").problem(models.PreconditionMissing)
+	correct(`"0"`, "k1").problem(models.PreconditionFailed)
+	first := correct(tag, "k2").want(http.StatusOK)
+	if sh := read[gen.Shipment](first); sh.Address.Line1 != to.Line1 || first.header.Get("Etag") == tag {
+		t.Errorf("corrected %+v under %s", sh, first.header.Get("Etag"))
+	}
+	if again := correct(tag, "k2").want(http.StatusOK); again.header.Get("Etag") != first.header.Get("Etag") {
+		t.Error("the repeated call has another version")
+	}
+	correct(tag, "k3").problem(models.PreconditionFailed)
+	storetest.Stock(t, h.st, h.ring, storetest.TokenModel, storetest.EventDevice, 1)
+	storetest.Sent(t, h.st, shipments[0].ID, h.now())
+	correct(h.get(token, path).header.Get("Etag"), "k4").problem(models.StateForbids)
+}
+
+// A caller who hangs up, or a call that takes too long, is felt by the database; a panic is our mistake and nobody is told of it.
+func TestTrouble(t *testing.T) {
+	h := newHouse(t)
+	account, token := h.person()
+	o := storetest.PlacedOrder(t, h.st, account.ID)
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	h.send(h.request(http.MethodGet, "/v1/orders/"+o.Number, token, nil).WithContext(gone)).problem(models.ServiceDown)
+	h.engine.setDown(errors.New("pq: secret of the house"))
+	a := h.post(token, "/v1/orders/"+o.Number+"/cancellation", map[string]any{"reason": "other"})
+	a.problem(models.InternalFault)
+	if strings.Contains(string(a.body), "secret") || !strings.Contains(h.log.String(), "secret of the house") {
+		t.Errorf("answered %s, logged %s", a.body, h.log)
+	}
+	h.engine.setDown(errPanic)
+	a = h.post(token, "/v1/orders/"+o.Number+"/cancellation", map[string]any{"reason": "other"})
+	a.problem(models.InternalFault)
+	if strings.Contains(string(a.body), "house") || !strings.Contains(h.log.String(), "goroutine") || strings.Contains(h.log.String(), "house on fire") {
+		t.Errorf("answered %s, logged %s", a.body, h.log)
+	}
+}
+
+// What a stranger says of their own address is believed from trusted proxies only (LIC-2).
+func TestNetworkAddress(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		trusted []string
+		want    int
+	}{
+		{"no proxy is trusted", nil, 1},
+		{"the proxy is trusted", []string{"192.0.2.0/24"}, 3}, // httptest sends from 192.0.2.1
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := newHouse(t, func(config *Config) { config.TrustedProxies = c.trusted })
+			for i := range 3 {
+				h.post("", "/v1/sessions", map[string]any{"user_id": "nobody", "password": "wrong"}, "X-Forwarded-For", fmt.Sprintf("203.0.113.%d", i)).problem(models.LoginFailed)
+			}
+			var addresses int
+			storetest.Must(t, h.st.Pool().QueryRow(t.Context(), "select count(distinct subject) from attempts where scope = 'login/address'").Scan(&addresses))
+			if addresses != c.want {
+				t.Errorf("%d addresses, want %d", addresses, c.want)
+			}
+		})
+	}
+}
+
+// Requests are counted by operation and status, unknown ones together.
+func TestMetrics(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	h := newHouse(t, func(c *Config) { c.Registry = registry })
+	h.get("", "/v1/products").want(http.StatusOK)
+	h.get("", "/v1/orders").problem(models.NotAuthenticated)
+	h.post("", verificationPath, map[string]any{}).problem(models.NotAuthenticated)
+	h.get("", "/v1/unknown/1").problem(models.NoSuchThing)
+	families, err := registry.Gather()
+	storetest.Must(t, err)
+	var got []string
+	for _, m := range families[0].Metric {
+		got = append(got, m.Label[0].GetValue()+" "+m.Label[1].GetValue())
+	}
+	if want := "createVerification 401, listOrders 401, listProducts 200, none 404"; strings.Join(got, ", ") != want {
+		t.Errorf("counted %v, want %s", got, want)
 	}
 }

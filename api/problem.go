@@ -33,6 +33,10 @@ func statusOf(t *models.FaultType) int {
 		return http.StatusRequestEntityTooLarge
 	case models.MediaTypeUnsupported:
 		return http.StatusUnsupportedMediaType
+	case models.PreconditionMissing:
+		return http.StatusPreconditionRequired
+	case models.PreconditionFailed:
+		return http.StatusPreconditionFailed
 	case models.MethodNotAllowed:
 		return http.StatusMethodNotAllowed
 	}
@@ -74,7 +78,11 @@ func (s *server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	c, f := callOf(r.Context()), faultOf(err)
 	status := statusOf(f.Type)
 	if status >= http.StatusInternalServerError {
-		s.Logger.LogAttrs(r.Context(), slog.LevelError, "request failed", slog.String("request_id", c.requestID),
+		level := slog.LevelError
+		if f.Type.Kind == models.Unavailable { // trouble elsewhere, or a caller who hung up
+			level = slog.LevelWarn
+		}
+		s.Logger.LogAttrs(r.Context(), level, "request failed", slog.String("request_id", c.requestID),
 			slog.String("operation", c.operation()), slog.Int("status", status), slog.String("error", causeOf(err)))
 	}
 	h := w.Header()

@@ -21,6 +21,7 @@ import (
 
 const (
 	mediaJSON = "application/json"
+	ifMatch   = "If-Match"
 	maxErrors = 20 // members that one answer names
 )
 
@@ -164,8 +165,11 @@ func checkParameters(op *operation, c *gin.Context) error {
 		default:
 			values = c.Request.Header.Values(p.Name)
 		}
-		if p.Name == idempotencyKey && len(values) == 0 {
+		switch {
+		case p.Name == idempotencyKey && len(values) == 0:
 			return models.IdempotencyKeyMissing.New("")
+		case p.Name == ifMatch && len(values) == 0:
+			return models.PreconditionMissing.New("")
 		}
 		r.checkParameter(p, values)
 	}

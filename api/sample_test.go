@@ -21,6 +21,7 @@ var samples = map[string]string{
 	`^cr_[0-9a-z]{1,40}$`:                   "cr_0000000000000000000000000",
 	`^sh_[0-9a-z]{1,40}$`:                   "sh_0000000000000000000000000",
 	`^sc_[0-9a-z]{1,40}$`:                   "sc_0000000000000000000000000",
+	`^"[0-9a-z]+"$`:                         `"0"`,
 	`^SO-[0-9]{1,15}$`:                      "SO-99999",
 	`^INV-[0-9]{1,15}$`:                     "INV-99999",
 	`^[0-9]{6,8}$`:                          "123456",
@@ -162,6 +163,9 @@ func (h *house) specimenRequest(s specimen, token models.Secret) *http.Request {
 		body = []byte("serial,seed\n")
 	}
 	r := h.request(s.method, s.url(h.t, nil), token, body)
+	if s.Parameters.GetByInAndName("header", ifMatch) != nil {
+		r.Header.Set(ifMatch, `"0"`)
+	}
 	if s.RequestBody != nil && s.jsonBody() == nil {
 		r.Header.Set("Content-Type", "text/csv")
 	}

@@ -3,6 +3,8 @@ package api
 import (
 	"context"
 	"fmt"
+	"strconv"
+	"time"
 
 	"tokendesk/api/gen"
 	"tokendesk/models"
@@ -39,7 +41,36 @@ func (s *server) ListShipments(ctx context.Context, r gen.ListShipmentsRequestOb
 // GetShipment shows one shipment and its parcels.
 func (s *server) GetShipment(ctx context.Context, r gen.GetShipmentRequestObject) (gen.GetShipmentResponseObject, error) {
 	sh, parcels, err := s.shipment(ctx, r.ShipmentID)
-	return gen.GetShipment200JSONResponse(viewShipment(sh, parcels)), err
+	return gen.GetShipment200JSONResponse{Headers: gen.GetShipment200ResponseHeaders{ETag: version(sh.UpdatedAt)}, Body: viewShipment(sh, parcels)}, err
+}
+
+// CorrectShipmentAddress changes where a shipment goes, if nobody has changed the shipment since it was loaded.
+func (s *server) CorrectShipmentAddress(ctx context.Context, r gen.CorrectShipmentAddressRequestObject) (gen.CorrectShipmentAddressResponseObject, error) {
+	if _, _, err := s.shipment(ctx, r.ShipmentID); err != nil {
+		return nil, err
+	}
+	_, err := making(ctx, s, func(tx *store.Store) (string, string, error) {
+		seen, err := tx.LockShipment(ctx, r.ShipmentID)
+		switch {
+		case err != nil:
+			return "", "", err
+		case version(seen.UpdatedAt) != r.Params.IfMatch:
+			return "", "", models.PreconditionFailed.New("the shipment is %s now", seen.Status)
+		}
+		return seen.ID, seen.ID, tx.CorrectAddress(ctx, seen.ID, *r.Body, callOf(ctx).caller.Actor, s.Clock())
+	}, func(id string) (string, error) { return id, nil })
+	if err != nil {
+		return nil, err
+	}
+	sh, parcels, err := s.Store.Shipment(ctx, r.ShipmentID)
+	return gen.CorrectShipmentAddress200JSONResponse{
+		Headers: gen.CorrectShipmentAddress200ResponseHeaders{ETag: version(sh.UpdatedAt)}, Body: viewShipment(sh, parcels),
+	}, err
+}
+
+// version is the entity tag (RFC 9110 section 8.8.3) of a thing that was last changed at a moment.
+func version(changed time.Time) string {
+	return `"` + strconv.FormatInt(changed.UnixMicro(), 36) + `"`
 }
 
 // shipment finds a shipment that exists for the caller: staff, or whoever bought what it carries.

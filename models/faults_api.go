@@ -4,6 +4,8 @@ package models
 var (
 	RequestTooLarge      = declare(Invalid, "request-too-large", "The request is too large", "send less at once")
 	MediaTypeUnsupported = declare(Invalid, "media-type-unsupported", "The media type is not taken here", "send one of the media types that the reference names")
+	PreconditionMissing  = declare(Invalid, "precondition-missing", "An If-Match is required", "load it, and send its ETag as If-Match")
+	PreconditionFailed   = declare(Conflict, "precondition-failed", "It has changed since it was loaded", "load it again, and decide anew")
 	MethodNotAllowed     = declare(Invalid, "method-not-allowed", "The method is not allowed here", "use one of the methods in the Allow header")
 )
 

@@ -397,7 +397,7 @@ type ImportReportFormat string
 
 // ImportRow defines model for ImportRow.
 type ImportRow struct {
-	// Position In the file
+	// Position In the file, from 1.
 	Position int64           `json:"position"`
 	Reason   *string         `json:"reason,omitempty"`
 	Result   ImportRowResult `json:"result"`
@@ -931,6 +931,9 @@ type Cursor = string
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = string
 
+// IfMatch defines model for IfMatch.
+type IfMatch = string
+
 // InvoiceNumber defines model for InvoiceNumber.
 type InvoiceNumber = string
 
@@ -1075,6 +1078,15 @@ type ListShipmentsParams struct {
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// CorrectShipmentAddressParams defines parameters for CorrectShipmentAddress.
+type CorrectShipmentAddressParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// IfMatch The ETag of the version that was looked at. An edit of an older version is refused with 412.
+	IfMatch IfMatch `json:"If-Match"`
+}
+
 // ListSupportCasesParams defines parameters for ListSupportCases.
 type ListSupportCasesParams struct {
 	// Cursor `next_cursor` of the page before.
@@ -1161,6 +1173,9 @@ type RecordPaymentJSONRequestBody = NewPayment
 
 // CreateSessionJSONRequestBody defines body for CreateSession for application/json ContentType.
 type CreateSessionJSONRequestBody = NewSession
+
+// CorrectShipmentAddressJSONRequestBody defines body for CorrectShipmentAddress for application/json ContentType.
+type CorrectShipmentAddressJSONRequestBody = Address
 
 // QuarantineTokenJSONRequestBody defines body for QuarantineToken for application/json ContentType.
 type QuarantineTokenJSONRequestBody = StockReason
@@ -1529,6 +1544,24 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/shipments/{shipment_id} (the `GetShipment` operationId).
 	GetShipment(ctx context.Context, shipmentID ShipmentID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CorrectShipmentAddressWithBody Correct where a shipment goes
+	//
+	// As long as no label has been asked for.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/shipments/{shipment_id}/address (the `CorrectShipmentAddress` operationId).
+	CorrectShipmentAddressWithBody(ctx context.Context, shipmentID ShipmentID, params *CorrectShipmentAddressParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CorrectShipmentAddress Correct where a shipment goes
+	//
+	// As long as no label has been asked for.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/shipments/{shipment_id}/address (the `CorrectShipmentAddress` operationId).
+	CorrectShipmentAddress(ctx context.Context, shipmentID ShipmentID, params *CorrectShipmentAddressParams, body CorrectShipmentAddressJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetShipmentTimeline What happens next with a shipment, when and why
 	//
@@ -2348,6 +2381,44 @@ func (c *Client) ListShipments(ctx context.Context, params *ListShipmentsParams,
 // Corresponds with GET /v1/shipments/{shipment_id} (the `GetShipment` operationId).
 func (c *Client) GetShipment(ctx context.Context, shipmentID ShipmentID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetShipmentRequest(c.Server, shipmentID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CorrectShipmentAddressWithBody Correct where a shipment goes
+//
+// As long as no label has been asked for.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/shipments/{shipment_id}/address (the `CorrectShipmentAddress` operationId).
+func (c *Client) CorrectShipmentAddressWithBody(ctx context.Context, shipmentID ShipmentID, params *CorrectShipmentAddressParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCorrectShipmentAddressRequestWithBody(c.Server, shipmentID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CorrectShipmentAddress Correct where a shipment goes
+//
+// As long as no label has been asked for.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/shipments/{shipment_id}/address (the `CorrectShipmentAddress` operationId).
+func (c *Client) CorrectShipmentAddress(ctx context.Context, shipmentID ShipmentID, params *CorrectShipmentAddressParams, body CorrectShipmentAddressJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCorrectShipmentAddressRequest(c.Server, shipmentID, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -4190,6 +4261,75 @@ func NewGetShipmentRequest(server string, shipmentID ShipmentID) (*http.Request,
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCorrectShipmentAddressRequest calls the generic CorrectShipmentAddress builder with application/json body
+func NewCorrectShipmentAddressRequest(server string, shipmentID ShipmentID, params *CorrectShipmentAddressParams, body CorrectShipmentAddressJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCorrectShipmentAddressRequestWithBody(server, shipmentID, params, "application/json", bodyReader)
+}
+
+// NewCorrectShipmentAddressRequestWithBody constructs an http.Request for the CorrectShipmentAddress method, with any body, and a specified content type
+func NewCorrectShipmentAddressRequestWithBody(server string, shipmentID ShipmentID, params *CorrectShipmentAddressParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "shipment_id", shipmentID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/shipments/%s/address", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+		var headerParam1 string
+
+		headerParam1, err = runtime.StyleParamWithOptions("simple", false, "If-Match", params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("If-Match", headerParam1)
+
 	}
 
 	return req, nil

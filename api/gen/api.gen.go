@@ -931,6 +931,9 @@ type Cursor = string
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = string
 
+// IfMatch defines model for IfMatch.
+type IfMatch = string
+
 // InvoiceNumber defines model for InvoiceNumber.
 type InvoiceNumber = string
 
@@ -1075,6 +1078,15 @@ type ListShipmentsParams struct {
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// CorrectShipmentAddressParams defines parameters for CorrectShipmentAddress.
+type CorrectShipmentAddressParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+
+	// IfMatch The ETag of the version that was looked at. An edit of an older version is refused with 412.
+	IfMatch IfMatch `json:"If-Match"`
+}
+
 // ListSupportCasesParams defines parameters for ListSupportCases.
 type ListSupportCasesParams struct {
 	// Cursor `next_cursor` of the page before.
@@ -1137,6 +1149,9 @@ type RecordPaymentJSONRequestBody = NewPayment
 
 // CreateSessionJSONRequestBody defines body for CreateSession for application/json ContentType.
 type CreateSessionJSONRequestBody = NewSession
+
+// CorrectShipmentAddressJSONRequestBody defines body for CorrectShipmentAddress for application/json ContentType.
+type CorrectShipmentAddressJSONRequestBody = Address
 
 // QuarantineTokenJSONRequestBody defines body for QuarantineToken for application/json ContentType.
 type QuarantineTokenJSONRequestBody = StockReason
@@ -1245,6 +1260,9 @@ type ServerInterface interface {
 	// GetShipment One shipment
 	// (GET /v1/shipments/{shipment_id})
 	GetShipment(c *gin.Context, shipmentID ShipmentID)
+	// CorrectShipmentAddress Correct where a shipment goes
+	// (PUT /v1/shipments/{shipment_id}/address)
+	CorrectShipmentAddress(c *gin.Context, shipmentID ShipmentID, params CorrectShipmentAddressParams)
 	// GetShipmentTimeline What happens next with a shipment, when and why
 	// (GET /v1/shipments/{shipment_id}/timeline)
 	GetShipmentTimeline(c *gin.Context, shipmentID ShipmentID)
@@ -2264,6 +2282,80 @@ func (siw *ServerInterfaceWrapper) GetShipment(c *gin.Context) {
 	siw.Handler.GetShipment(c, shipmentID)
 }
 
+// CorrectShipmentAddress operation middleware
+func (siw *ServerInterfaceWrapper) CorrectShipmentAddress(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "shipment_id" -------------
+	var shipmentID ShipmentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "shipment_id", c.Param("shipment_id"), &shipmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter shipment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CorrectShipmentAddressParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter If-Match is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CorrectShipmentAddress(c, shipmentID, params)
+}
+
 // GetShipmentTimeline operation middleware
 func (siw *ServerInterfaceWrapper) GetShipmentTimeline(c *gin.Context) {
 
@@ -2679,6 +2771,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/credentials/:credential_id/audit-events", wrapper.ListCredentialAuditEvents)
 	router.GET(options.BaseURL+"/v1/shipments", wrapper.ListShipments)
 	router.GET(options.BaseURL+"/v1/shipments/:shipment_id", wrapper.GetShipment)
+	router.PUT(options.BaseURL+"/v1/shipments/:shipment_id/address", wrapper.CorrectShipmentAddress)
 	router.GET(options.BaseURL+"/v1/shipments/:shipment_id/timeline", wrapper.GetShipmentTimeline)
 	router.GET(options.BaseURL+"/v1/stock", wrapper.GetStock)
 	router.GET(options.BaseURL+"/v1/tokens/:serial", wrapper.GetToken)
@@ -4352,15 +4445,23 @@ type GetShipmentResponseObject interface {
 	VisitGetShipmentResponse(w http.ResponseWriter) error
 }
 
-type GetShipment200JSONResponse Shipment
+type GetShipment200ResponseHeaders struct {
+	ETag string
+}
+
+type GetShipment200JSONResponse struct {
+	Body    Shipment
+	Headers GetShipment200ResponseHeaders
+}
 
 func (response GetShipment200JSONResponse) VisitGetShipmentResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
-	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
 	w.WriteHeader(200)
 	_, err := buf.WriteTo(w)
 	return err
@@ -4372,6 +4473,91 @@ type GetShipmentdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetShipmentdefaultApplicationProblemPlusJSONResponse) VisitGetShipmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectShipmentAddressRequestObject struct {
+	ShipmentID ShipmentID `json:"shipment_id"`
+	Params     CorrectShipmentAddressParams
+	Body       *CorrectShipmentAddressJSONRequestBody
+}
+
+type CorrectShipmentAddressResponseObject interface {
+	VisitCorrectShipmentAddressResponse(w http.ResponseWriter) error
+}
+
+type CorrectShipmentAddress200ResponseHeaders struct {
+	ETag                string
+	IdempotencyReplayed *string
+}
+
+type CorrectShipmentAddress200JSONResponse struct {
+	Body    Shipment
+	Headers CorrectShipmentAddress200ResponseHeaders
+}
+
+func (response CorrectShipmentAddress200JSONResponse) VisitCorrectShipmentAddressResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectShipmentAddress409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectShipmentAddress409ApplicationProblemPlusJSONResponse) VisitCorrectShipmentAddressResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectShipmentAddress412ApplicationProblemPlusJSONResponse struct {
+	ProblemApplicationProblemPlusJSONResponse
+}
+
+func (response CorrectShipmentAddress412ApplicationProblemPlusJSONResponse) VisitCorrectShipmentAddressResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CorrectShipmentAddressdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CorrectShipmentAddressdefaultApplicationProblemPlusJSONResponse) VisitCorrectShipmentAddressResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -4919,6 +5105,9 @@ type StrictServerInterface interface {
 	// GetShipment One shipment
 	// (GET /v1/shipments/{shipment_id})
 	GetShipment(ctx context.Context, request GetShipmentRequestObject) (GetShipmentResponseObject, error)
+	// CorrectShipmentAddress Correct where a shipment goes
+	// (PUT /v1/shipments/{shipment_id}/address)
+	CorrectShipmentAddress(ctx context.Context, request CorrectShipmentAddressRequestObject) (CorrectShipmentAddressResponseObject, error)
 	// GetShipmentTimeline What happens next with a shipment, when and why
 	// (GET /v1/shipments/{shipment_id}/timeline)
 	GetShipmentTimeline(ctx context.Context, request GetShipmentTimelineRequestObject) (GetShipmentTimelineResponseObject, error)
@@ -5940,6 +6129,51 @@ func (sh *strictHandler) GetShipment(ctx *gin.Context, shipmentID ShipmentID) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(GetShipmentResponseObject); ok {
 		if err := validResponse.VisitGetShipmentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CorrectShipmentAddress operation middleware
+func (sh *strictHandler) CorrectShipmentAddress(ctx *gin.Context, shipmentID ShipmentID, params CorrectShipmentAddressParams) {
+	var request CorrectShipmentAddressRequestObject
+
+	request.ShipmentID = shipmentID
+	request.Params = params
+
+	var body CorrectShipmentAddressJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CorrectShipmentAddress(ctx, request.(CorrectShipmentAddressRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CorrectShipmentAddress")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CorrectShipmentAddressResponseObject); ok {
+		if err := validResponse.VisitCorrectShipmentAddressResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

@@ -31,3 +31,9 @@ func (s *Store) ChargeOfProvider(ctx context.Context, ref string) (c models.Char
 	numbers, err := s.OrderNumbers(ctx, []string{c.OrderID})
 	return c, numbers[c.OrderID], err
 }
+
+// LockShipment reads a shipment under a row lock that lasts to the end of the surrounding transaction. Fault: NoSuchThing.
+func (s *Store) LockShipment(ctx context.Context, id string) (models.Shipment, error) {
+	sh, err := s.lockShipment(ctx, id)
+	return sh, fault(err)
+}
