@@ -26,28 +26,34 @@ func history(ctx context.Context, p *play) (scene, error) {
 		aboutCredential(p.grace)}, nil
 }
 
+// audit waits until everything that this run has left in the trail stands under a signed checkpoint.
 func audit(ctx context.Context, p *play) (scene, error) {
-	r, err := await(ctx, "a signed checkpoint over the audit trail", func() (client.AuditVerification, bool, error) {
-		r, err := client.Read[client.AuditVerification](p.auditor.VerifyAudit(ctx))
-		return r, err != nil || !r.Intact || sealed(r) > 0, err
-	})
+	before, err := p.checkTrail(ctx)
 	if err != nil {
 		return scene{}, err
 	}
-	var batches, unsealed int64
-	for _, c := range r.Chains {
-		batches, unsealed = batches+c.Batches, unsealed+c.Unsealed
-		if len(c.Findings) > 0 {
-			return scene{}, fmt.Errorf("the chain of %s events is broken: %s", c.Class, c.Findings[0].Detail)
-		}
-	}
-	return scene{outcome: fmt.Sprintf("The chains hold: %d events under %d signed checkpoints, and %d that wait for the next one.", sealed(r), batches, unsealed)},
-		holds(r.Intact, "the trail is intact")
+	now, err := await(ctx, "a signed checkpoint over the audit trail", func() (trail, bool, error) {
+		now, err := p.checkTrail(ctx)
+		return now, now.sealed >= before.sealed+before.waiting, err
+	})
+	return scene{outcome: fmt.Sprintf("The chains hold: %d events under %d signed checkpoints, all of this story among them.", now.sealed, now.checkpoints)},
+		all(err, holds(now.checkpoints > 0, "a checkpoint is signed"))
 }
 
-func sealed(r client.AuditVerification) (events int64) {
-	for _, c := range r.Chains {
-		events += c.Events
+// trail is the audit trail in numbers.
+type trail struct{ checkpoints, sealed, waiting int64 }
+
+// checkTrail has every chain recomputed.
+func (p *play) checkTrail(ctx context.Context) (t trail, err error) {
+	r, err := client.Read[client.AuditVerification](p.auditor.VerifyAudit(ctx))
+	if err != nil {
+		return t, err
 	}
-	return events
+	for _, c := range r.Chains {
+		if len(c.Findings) > 0 {
+			return t, fmt.Errorf("the chain of %s events is broken: %s", c.Class, c.Findings[0].Detail)
+		}
+		t.checkpoints, t.sealed, t.waiting = t.checkpoints+c.Batches, t.sealed+c.Events, t.waiting+c.Unsealed
+	}
+	return t, holds(r.Intact, "the trail is intact")
 }

@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	patience = 30 * time.Second // for anything that happens by itself, a restart of the stack included
-	lookOut  = 40 * time.Millisecond
+	patience = 30 * time.Second // for anything that happens by itself
+	pause    = 40 * time.Millisecond
 )
 
 // same is an error unless a fact is as the story tells it.
@@ -55,7 +55,7 @@ func refusedAs(fault *models.FaultType, err error) error {
 func await[T any](ctx context.Context, what string, look func() (found T, ok bool, err error)) (T, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	again := time.NewTicker(lookOut)
+	again := time.NewTicker(pause)
 	defer again.Stop()
 	for {
 		found, ok, err := look()

@@ -32,7 +32,9 @@ type narrator interface {
 
 func newNarrator(cfg Config) narrator {
 	if cfg.JSON {
-		return lines{json.NewEncoder(cfg.Out)}
+		l := lines{json.NewEncoder(cfg.Out)}
+		l.out.SetEscapeHTML(false)
+		return l
 	}
 	return &prose{cfg: cfg, out: cfg.Out}
 }
@@ -64,9 +66,10 @@ func (p *prose) opening() {
 			p.print("  %-12s %s\n", place[0], place[1])
 		}
 	}
+	p.print("\n")
 }
 
-func (p *prose) chapter(title string) { p.print("\n%s\n\n", p.bold(title)) }
+func (p *prose) chapter(title string) { p.print("%s\n\n", p.bold(title)) }
 
 func (p *prose) begins(r report) { p.print("  %2d  %s\n", r.Step, p.bold(r.Title)) }
 

@@ -96,7 +96,7 @@ func carry(ctx context.Context, p *play) (scene, error) {
 	}
 	known, err := p.sandbox.parcel(ctx, w.tracking)
 	return scene{"“In transit” is reported twice and counts once. Then comes “delivered”, and last a scan from before the delivery: it changes nothing.", aboutShipment(w)},
-		all(err, same("what the carrier knows of the parcel", known.kinds(), "label_created, in_transit, in_transit, delivered"))
+		all(err, same("what the carrier knows of the parcel", known.kinds(), "label_created → in_transit → in_transit → delivered"))
 }
 
 // happens lets something happen to a parcel now, and says when that was.

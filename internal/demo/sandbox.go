@@ -57,7 +57,7 @@ func call[T any](ctx context.Context, s sandbox, method, path string, body any) 
 	}
 	request.Header.Set("Accept", "application/json")
 	request.Header.Set("Content-Type", "application/json")
-	return client.Read[T](browser.Do(request)) //nolint:bodyclose // Read closes it
+	return client.Read[T](browser.Do(request))
 }
 
 // mailFor waits for a mail to a person with that in its subject.
@@ -78,7 +78,7 @@ func (s sandbox) pdf(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	content, err := client.ReadFile(browser.Do(request)) //nolint:bodyclose // ReadFile closes it
+	content, err := client.ReadFile(browser.Do(request))
 	return all(err, holds(bytes.HasPrefix(content, []byte("%PDF-")), "%s is a PDF", path))
 }
 
@@ -104,7 +104,7 @@ func (p parcel) kinds() string {
 	for _, e := range p.Events {
 		kinds = append(kinds, e.Kind)
 	}
-	return strings.Join(kinds, ", ")
+	return strings.Join(kinds, " → ")
 }
 
 func (s sandbox) charges(ctx context.Context, order string) ([]charge, error) {
