@@ -2,7 +2,6 @@ package demo
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"tokendesk/api/client"
@@ -21,10 +20,6 @@ func wrongKey(ctx context.Context, p *play) (scene, error) {
 		return scene{}, err
 	}
 	_, err = client.Read[client.Credential](p.ada.api.ActivateLicenseKey(ctx, nil, p.ada.activation(never.Reveal())))
-	if errors.Is(err, models.TooManyTries) {
-		return scene{}, fmt.Errorf("the story was played so often that this machine has typed %d wrong keys within an hour, which is all that it may: %w",
-			models.DefaultPolicy().LicenseKey.TriesPerAddress, err)
-	}
 	return told(models.LicenseKeyWrong, "The try is counted: who guesses is soon stopped.", ""), refusedAs(models.LicenseKeyWrong, err)
 }
 

@@ -66,6 +66,9 @@ func (p *play) perform(ctx context.Context, tell narrator, number int, s step) e
 	scene, err := s.do(ctx, p)
 	r.TookMS = time.Since(began).Milliseconds()
 	r.Outcome, r.Link = scene.outcome, p.link(scene.workflow)
+	if cut, ok := errors.AsType[*url.Error](err); ok {
+		err = fmt.Errorf("the stack has stopped answering: %w", cut.Err)
+	}
 	if ctx.Err() != nil {
 		err = errors.New("it was interrupted")
 	}

@@ -48,6 +48,17 @@ func TestPerform(t *testing.T) {
 			t.Errorf("%s is missing in %s", part, &out)
 		}
 	}
+	api, err := client.Connect("http://127.0.0.1:1", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = p.perform(t.Context(), tell, 8, step{"cut", "Ada is cut off", func(ctx context.Context, _ *play) (scene, error) {
+		_, err := client.Read[client.Order](api.GetOrder(ctx, "SO-1"))
+		return scene{}, err
+	}})
+	if err == nil || !strings.HasPrefix(err.Error(), `step 8, "Ada is cut off": the stack has stopped answering: `) || strings.Contains(err.Error(), "SO-1") {
+		t.Error(err)
+	}
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	err = p.perform(gone, tell, 1, step{"wait", "Ada waits", func(ctx context.Context, _ *play) (scene, error) { return scene{}, ctx.Err() }})

@@ -70,7 +70,7 @@ func (p *play) labelled(ctx context.Context, w *person, shipment client.Shipment
 	outcome := fmt.Sprintf("Token %s is packed, the label is bought, and %s is told the tracking number: %s, %s, promised by %s.",
 		parcel.Serial, w.first, *parcel.Carrier, w.tracking, day(shipment.PromisedBy.Add(-time.Nanosecond)))
 	if lost > 0 {
-		outcome = fmt.Sprintf("The carrier lost %d token(s) of another maker on the way; another one is sent each time. ", lost) + outcome
+		outcome = fmt.Sprintf("Tokens of another maker were lost on the way (%d), and another one was sent each time. ", lost) + outcome
 	}
 	return scene{outcome, aboutShipment(w)}, nil
 }
