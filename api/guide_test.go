@@ -24,7 +24,7 @@ const guide = "../docs/api-guide.md"
 
 // The guide documents every problem type and every operation, as the program has them.
 func TestGuide(t *testing.T) {
-	h := newHouse(t)
+	h := readSpecification(t)
 	text, err := os.ReadFile(guide)
 	storetest.Must(t, err)
 	for name, want := range map[string]string{"problems": problemTable(), "operations": operationTable(h)} {
@@ -98,7 +98,7 @@ func TestReferencePage(t *testing.T) {
 
 // The specification is valid OpenAPI 3.1, and names nothing but roles in x-roles.
 func TestSpecification(t *testing.T) {
-	h := newHouse(t)
+	h := readSpecification(t)
 	if err := h.doc.Validate(t.Context(), openapi3.EnableExamplesValidation()); err != nil {
 		t.Error(err)
 	}
@@ -124,7 +124,7 @@ func TestSpecification(t *testing.T) {
 
 // The enumerations of the specification are those of the transition tables.
 func TestEnumerations(t *testing.T) {
-	h := newHouse(t)
+	h := readSpecification(t)
 	for name, want := range map[string][]string{
 		"OrderStatus":     models.Events(models.OrderMachine.States()),
 		"InvoiceStatus":   models.Events(models.InvoiceMachine.States()),
@@ -147,7 +147,7 @@ func TestEnumerations(t *testing.T) {
 
 // What x-event names is an event of a transition table that a person may cause.
 func TestEventsOfOperations(t *testing.T) {
-	h := newHouse(t)
+	h := readSpecification(t)
 	known := map[string]bool{}
 	add := func(machine string, events []string) {
 		for _, e := range events {

@@ -54,7 +54,11 @@ func init() {
 // newHouse opens a house; change may alter how it is made.
 func newHouse(t testing.TB, change ...func(*Config)) *house {
 	t.Helper()
-	h := &house{t: t, st: storetest.New(t), ring: storetest.Keyring(t), log: &bytes.Buffer{}}
+	if test, ok := t.(*testing.T); ok {
+		test.Parallel()
+	}
+	h := readSpecification(t)
+	h.st, h.ring, h.log = storetest.New(t), storetest.Keyring(t), &bytes.Buffer{}
 	h.engine = &engine{st: h.st, at: h.now, cancelled: map[string]bool{}}
 	h.setClock(storetest.At)
 	signer, err := seal.GenerateSigner()
@@ -76,6 +80,14 @@ func newHouse(t testing.TB, change ...func(*Config)) *house {
 	}
 	h.handler, err = New(config)
 	storetest.Must(t, err)
+	return h
+}
+
+// readSpecification is a house of paper: there is nothing but the specification.
+func readSpecification(t testing.TB) *house {
+	t.Helper()
+	h := &house{t: t}
+	var err error
 	h.doc, err = openapi3.NewLoader().LoadFromData(specification)
 	storetest.Must(t, err)
 	h.router, err = gorillamux.NewRouter(h.doc)

@@ -43,7 +43,7 @@ func wantServed(t *testing.T, op specimen, role models.Role, a answer) {
 
 // What the specification leaves open is known, so that nothing is opened by mistake (SEC-1).
 func TestOpenOperations(t *testing.T) {
-	h := newHouse(t)
+	h := readSpecification(t)
 	want := []string{"createSession", "getCurrentDisclaimer", "getHealth", "getProduct", "getReadiness", "listProducts", "receiveCarrierEvent", "receivePaymentEvent"}
 	var got []string
 	for _, op := range h.specimens() {
