@@ -1,0 +1,166 @@
+package journey
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"tokendesk/api/gen"
+	"tokendesk/models"
+)
+
+// Client calls the API of a Tokendesk that may be killed and come back at any moment. It is safe for concurrent use.
+type Client struct {
+	URL string // without a trailing slash
+}
+
+// Call is one request. Key is its Idempotency-Key, where the operation needs one: however often the call is made, it is one.
+type Call struct {
+	Method, Path string
+	Bearer       string
+	Key          string
+	Body         any  // JSON, or a File
+	OnceOnly     bool // the operation has no key and is not safe to repeat: an unanswered call is reported as ErrUnanswered
+}
+
+// File is a body that is no JSON.
+type File struct {
+	ContentType string
+	Content     []byte
+}
+
+// ErrUnanswered says that nobody knows what became of a call.
+var ErrUnanswered = errors.New("the call was not answered")
+
+// Refusal is an answer that says no, as a problem document.
+type Refusal struct {
+	Call    string
+	Status  int
+	Problem gen.Problem
+}
+
+func (r *Refusal) Error() string {
+	detail := ""
+	if r.Problem.Detail != nil {
+		detail = *r.Problem.Detail
+	}
+	return fmt.Sprintf("%s: %d %s (%s)", r.Call, r.Status, r.Problem.Title, detail)
+}
+
+// Is reports whether the refusal is of a type of fault.
+func (r *Refusal) Is(target error) bool {
+	t, ok := target.(*models.FaultType)
+	return ok && r.Problem.Type == "/problems/"+t.Slug
+}
+
+// connections are shared by all clients of the process; those to a killed server are thrown away by themselves.
+var connections = &http.Client{Timeout: 15 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: 30 * time.Second}}
+
+const (
+	firstPause   = 50 * time.Millisecond
+	longestPause = 400 * time.Millisecond
+)
+
+// Do makes the call until it is answered, or the context ends: again and again under the same key while the server is away, or
+// answers that it cannot now. The answer is decoded into out, which may be nil.
+func (c *Client) Do(ctx context.Context, call Call, out any) error {
+	pause := firstPause
+	for {
+		status, body, err := c.once(ctx, call)
+		switch {
+		case ctx.Err() != nil:
+			return fmt.Errorf("%s %s: %w (last: status %d, %v)", call.Method, call.Path, ctx.Err(), status, err)
+		case err == nil && status < http.StatusBadRequest:
+			if out == nil || len(body) == 0 {
+				return nil
+			}
+			return json.Unmarshal(body, out)
+		case err == nil && !passing(status, body):
+			return refusal(call, status, body)
+		case call.OnceOnly:
+			return ErrUnanswered
+		}
+		if err := sleep(ctx, pause); err != nil {
+			return fmt.Errorf("%s %s: %w (last: status %d, %s)", call.Method, call.Path, err, status, body)
+		}
+		pause = min(pause*2, longestPause)
+	}
+}
+
+func (c *Client) once(ctx context.Context, call Call) (status int, body []byte, err error) {
+	request, err := c.request(ctx, call)
+	if err != nil {
+		return 0, nil, err
+	}
+	response, err := connections.Do(request)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer response.Body.Close()
+	body, err = io.ReadAll(response.Body)
+	return response.StatusCode, body, err
+}
+
+func (c *Client) request(ctx context.Context, call Call) (*http.Request, error) {
+	var content []byte
+	kind := "application/json"
+	switch body := call.Body.(type) {
+	case nil:
+	case File:
+		content, kind = body.Content, body.ContentType
+	default:
+		var err error
+		if content, err = json.Marshal(body); err != nil {
+			return nil, err
+		}
+	}
+	request, err := http.NewRequestWithContext(ctx, call.Method, c.URL+call.Path, bytes.NewReader(content))
+	if err != nil {
+		return nil, err
+	}
+	if call.Body != nil {
+		request.Header.Set("Content-Type", kind)
+	}
+	request.Header.Set("Accept", "application/json")
+	if call.Bearer != "" {
+		request.Header.Set("Authorization", "Bearer "+call.Bearer)
+	}
+	if call.Key != "" {
+		request.Header.Set("Idempotency-Key", call.Key)
+	}
+	return request, nil
+}
+
+// passing reports whether an answer may be another one soon.
+func passing(status int, body []byte) bool {
+	if status == http.StatusConflict {
+		var p gen.Problem
+		return json.Unmarshal(body, &p) == nil && (&Refusal{Problem: p}).Is(models.IdempotencyKeyInFlight)
+	}
+	return status >= http.StatusInternalServerError
+}
+
+func refusal(call Call, status int, body []byte) error {
+	r := &Refusal{Call: call.Method + " " + call.Path, Status: status}
+	if err := json.Unmarshal(body, &r.Problem); err != nil {
+		r.Problem.Title = string(body)
+	}
+	return r
+}
+
+// sleep waits between two tries.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,188 @@
+// Package journey plays people who buy a token, receive it, activate and register it and log in with it, from outside: by the API,
+// and by the pages of the sandbox. A journey stands any disturbance: its process may be killed at any moment, and the
+// journey goes on when it is back.
+package journey
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+
+	"tokendesk/api/gen"
+	"tokendesk/internal/demodata"
+	"tokendesk/internal/otp"
+	"tokendesk/models"
+)
+
+// World is a running Tokendesk in a sandbox, as people and staff see it. It is safe for concurrent use.
+type World struct {
+	*Client
+	keys map[string]string // API keys by role
+
+	mu      sync.Mutex
+	devices map[string]*Device // by serial
+	planted Planted
+}
+
+// Planted is what must not be found where it does not belong.
+type Planted struct {
+	Personal []string // names, addresses, e-mails
+	Secrets  []string // passwords, session tokens, API keys, license keys
+	Codes    []string // one-time passwords
+	Seeds    [][]byte
+}
+
+// NewWorld looks at a sandbox: the API without a trailing slash, and the keys of its staff.
+func NewWorld(apiURL string, secrets demodata.Secrets) *World {
+	w := &World{Client: &Client{URL: apiURL}, keys: secrets.APIKeys, devices: map[string]*Device{}}
+	for _, key := range secrets.APIKeys {
+		w.planted.Secrets = append(w.planted.Secrets, key)
+	}
+	for _, login := range secrets.People {
+		w.planted.Secrets = append(w.planted.Secrets, login.Password)
+	}
+	return w
+}
+
+// Key is the API key of a role of staff.
+func (w *World) Key(role models.Role) string { return w.keys[string(role)] }
+
+// Planted returns everything that was made up so far.
+func (w *World) Planted() Planted {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return Planted{append([]string{}, w.planted.Personal...), append([]string{}, w.planted.Secrets...), append([]string{}, w.planted.Codes...), append([][]byte{}, w.planted.Seeds...)}
+}
+
+func (w *World) plantSecrets(values ...string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.planted.Secrets = append(w.planted.Secrets, values...)
+}
+
+// Device is a hardware token as its holder has it. Eight digits are hard to meet by chance.
+type Device struct {
+	Serial string
+	seed   []byte
+	next   int64
+	world  *World
+}
+
+var deviceParameters = otp.Parameters{Kind: otp.HOTP, Algorithm: otp.SHA1, Digits: 8}
+
+// Press shows the next code.
+func (d *Device) Press() string {
+	code := otp.Code(d.seed, deviceParameters, d.next)
+	d.next++
+	d.world.mu.Lock()
+	defer d.world.mu.Unlock()
+	d.world.planted.Codes = append(d.world.planted.Codes, code)
+	return code
+}
+
+// Device returns the token with a serial.
+func (w *World) Device(serial string) (*Device, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	d, ok := w.devices[serial]
+	if !ok {
+		return nil, fmt.Errorf("no token %s was ever made", serial)
+	}
+	return d, nil
+}
+
+// Stock has the warehouse import n new tokens.
+func (w *World) Stock(ctx context.Context, n int) error {
+	var file bytes.Buffer
+	file.WriteString("serial,algorithm,digits,counter,seed\n")
+	w.mu.Lock()
+	for range n {
+		d := &Device{Serial: "E2E-" + rand.Text()[:16], seed: make([]byte, 20), world: w}
+		_, _ = rand.Read(d.seed) // never fails
+		w.devices[d.Serial] = d
+		w.planted.Seeds = append(w.planted.Seeds, d.seed)
+		fmt.Fprintf(&file, "%s,HOTP,%d,0,%s\n", d.Serial, deviceParameters.Digits, hex.EncodeToString(d.seed))
+	}
+	w.mu.Unlock()
+	q := url.Values{"warehouse": {demodata.Warehouse}, "model": {demodata.TokenModel}}
+	var report gen.ImportReport
+	err := w.Do(ctx, Call{Method: http.MethodPost, Path: "/v1/token-imports?" + q.Encode(), Bearer: w.Key(models.RoleWarehouse), Key: "import-" + rand.Text(),
+		Body: File{"text/csv", file.Bytes()}}, &report)
+	if err == nil && report.Imported != int64(n) {
+		err = fmt.Errorf("%d of %d tokens were imported", report.Imported, n)
+	}
+	return err
+}
+
+// Person is somebody who buys and uses tokens.
+type Person struct {
+	AccountID, UserID, Email, Password string
+	FirstName, MiddleName, LastName    string
+	Address                            models.Address
+}
+
+// LegalName is the name as the account has it.
+func (p Person) LegalName() string { return p.FirstName + " " + p.MiddleName + " " + p.LastName }
+
+// Person creates an account of somebody new, whose every particular is recognizable.
+func (w *World) Person(ctx context.Context) (Person, error) {
+	tag := rand.Text()[:10]
+	word := func(prefix string) string { return prefix + strings.ToLower(tag) }
+	p := Person{UserID: word("user."), Email: word("mail.") + "@persons.example", Password: "Pw-" + rand.Text(),
+		FirstName: word("Zephyrine"), MiddleName: word("Quill"), LastName: word("Xanthopoulos"),
+		Address: models.Address{Name: word("Recipient"), Line1: word("Hidden Lane "), City: word("Farville"), Region: "IL", PostalCode: "62701", Country: "US"}}
+	w.mu.Lock()
+	w.planted.Personal = append(w.planted.Personal, p.UserID, p.Email, p.FirstName, p.MiddleName, p.LastName, p.Address.Name, p.Address.Line1, p.Address.City)
+	w.planted.Secrets = append(w.planted.Secrets, p.Password)
+	w.mu.Unlock()
+	var made gen.Account
+	err := w.Do(ctx, Call{Method: http.MethodPost, Path: "/v1/accounts", Bearer: w.Key(models.RoleSupport), Key: "account-" + tag, Body: map[string]any{
+		"user_id": p.UserID, "email": p.Email, "first_name": p.FirstName, "middle_name": p.MiddleName, "last_name": p.LastName, "country": "US", "password": p.Password,
+	}}, &made)
+	p.AccountID = made.ID
+	return p, err
+}
+
+// Login starts a session and returns its token.
+func (w *World) Login(ctx context.Context, p Person) (string, error) {
+	var started gen.StartedSession
+	err := w.Do(ctx, Call{Method: http.MethodPost, Path: "/v1/sessions", Body: map[string]any{"user_id": p.UserID, "password": p.Password}}, &started)
+	if err == nil {
+		w.plantSecrets(started.Token)
+	}
+	return started.Token, err
+}
+
+// Mail is what the mailbox shows of a mail.
+type Mail struct {
+	MessageID  string `json:"message_id"`
+	Subject    string `json:"subject"`
+	Text       string `json:"text"`
+	Deliveries int    `json:"deliveries"`
+	Altered    bool   `json:"altered"`
+}
+
+// Mails lists the mails to an address whose subject contains the words, newest first.
+func (w *World) Mails(ctx context.Context, to, subject string) ([]Mail, error) {
+	var list struct {
+		Messages []Mail `json:"messages"`
+	}
+	q := url.Values{"to": {to}, "subject": {subject}}
+	err := w.Do(ctx, Call{Method: http.MethodGet, Path: "/sandbox/mailbox?" + q.Encode()}, &list)
+	return list.Messages, err
+}
+
+// Disturb tells a simulator of the sandbox to misbehave; see package sandbox for what it understands.
+func (w *World) Disturb(ctx context.Context, gateway, operation, effect string, times int, delay string) error {
+	order := map[string]any{"operation": operation, "effect": effect, "times": times}
+	if delay != "" {
+		order["delay"] = delay
+	}
+	return w.Do(ctx, Call{Method: http.MethodPost, Path: "/sandbox/" + gateway + "/orders", Body: order}, nil)
+}
