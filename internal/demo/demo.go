@@ -65,18 +65,19 @@ func (p *play) perform(ctx context.Context, tell narrator, number int, s step) e
 	began := time.Now()
 	scene, err := s.do(ctx, p)
 	r.TookMS = time.Since(began).Milliseconds()
-	r.Outcome, r.Link = scene.outcome, p.link(scene.workflow)
+	r.Link = p.link(scene.workflow)
 	if cut, ok := errors.AsType[*url.Error](err); ok {
 		err = fmt.Errorf("the stack has stopped answering: %w", cut.Err)
 	}
 	if ctx.Err() != nil {
 		err = errors.New("it was interrupted")
 	}
-	if err != nil {
+	if r.OK = err == nil; r.OK {
+		r.Outcome = scene.outcome
+	} else {
 		r.Error = err.Error()
 		err = fmt.Errorf("step %d, %q: %w", number, s.title, err)
 	}
-	r.OK = err == nil
 	tell.ends(r)
 	return err
 }

@@ -32,14 +32,17 @@ func TestNotRunning(t *testing.T) {
 	}
 }
 
-// A step that fails ends the story with a sentence; what its scene would have claimed is not held back from machines.
+// A step that fails ends the story with a sentence, and what it would have told is not told.
 func TestPerform(t *testing.T) {
 	var out bytes.Buffer
 	p := &play{cfg: Config{UIURL: "http://ui/", Namespace: "a b", Out: &out, JSON: true}}
 	tell := newNarrator(p.cfg)
 	err := p.perform(t.Context(), tell, 7, step{"fail", "Ada fails", func(context.Context, *play) (scene, error) {
-		return scene{workflow: "order/SO-1"}, same("the price", 2, 1)
+		return scene{"The price is 1.", "order/SO-1"}, same("the price", 2, 1)
 	}})
+	if strings.Contains(out.String(), "The price is 1.") {
+		t.Errorf("it told what is not so: %s", &out)
+	}
 	if err == nil || err.Error() != `step 7, "Ada fails": the price should be 1, and is 2` {
 		t.Error(err)
 	}
