@@ -7,12 +7,14 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/pprof"
 	"slices"
 	"time"
 )
@@ -81,22 +83,45 @@ var measurements = []struct {
 	name string
 	run  func(context.Context, *report) error
 }{
+	{"verification", verification},
 	{"transitions", transitions},
 	{"orders", orders},
 }
 
 func main() {
+	if configuration := os.Getenv(serveVariable); configuration != "" {
+		if err := serve(configuration); err != nil {
+			fmt.Fprintln(os.Stderr, "bench: the API process:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	r := &report{out: os.Stdout}
 	flag.BoolVar(&r.json, "json", os.Getenv("JSON") != "", "print one JSON object per figure")
+	profile := flag.String("cpuprofile", "", "write a CPU profile of this process to the file")
 	flag.Parse()
 	slog.SetDefault(slog.New(slog.DiscardHandler))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := measure(ctx, r, flag.Args())
+	end, err := startProfile(*profile)
+	if err == nil {
+		err = errors.Join(measure(ctx, r, flag.Args()), end())
+	}
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
+}
+
+func startProfile(file string) (end func() error, err error) {
+	if file == "" {
+		return func() error { return nil }, nil
+	}
+	f, err := os.Create(file)
+	if err != nil {
+		return nil, err
+	}
+	return func() error { pprof.StopCPUProfile(); return f.Close() }, pprof.StartCPUProfile(f)
 }
 
 func measure(ctx context.Context, r *report, names []string) error {
