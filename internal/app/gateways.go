@@ -102,27 +102,28 @@ func (a *App) openCarrier(ctx context.Context) error {
 
 func (a *App) openMail(ctx context.Context) (err error) {
 	cfg := smtp.Config{Host: a.cfg.Mail.Host, Port: a.cfg.Mail.Port, TLS: smtp.TLS(a.cfg.Mail.TLS), User: a.cfg.Mail.User, Password: a.cfg.Mail.Password}
-	if a.cfg.Sandbox && a.cfg.MailboxAddress != "" {
-		if cfg.Host, cfg.Port, err = a.openMailbox(ctx); err != nil {
-			return err
+	if a.cfg.Sandbox {
+		box, err := mailbox.New(ctx, a.gateways.sandbox, mailbox.Config{Now: a.cfg.Clock})
+		if err != nil {
+			return fmt.Errorf("open the mailbox: %w", err)
 		}
-		cfg.TLS = smtp.Plain
+		a.gateways.pages.Handle(mailbox.Path, box.Handler())
+		a.gateways.pages.Handle(mailbox.Path+"/", box.Handler())
+		if a.cfg.MailboxAddress != "" { // otherwise another process receives the mail
+			if cfg.Host, cfg.Port, err = a.receiveMail(ctx, box); err != nil {
+				return err
+			}
+			cfg.TLS = smtp.Plain
+		}
 	}
 	a.gateways.mail, err = smtp.New(cfg)
 	return err
 }
 
-func (a *App) openMailbox(ctx context.Context) (host string, port int, err error) {
-	box, err := mailbox.New(ctx, a.gateways.sandbox, mailbox.Config{Now: a.cfg.Clock})
+func (a *App) receiveMail(ctx context.Context, box *mailbox.Mailbox) (host string, port int, err error) {
+	l, err := listen(ctx, a.cfg.MailboxAddress)
 	if err != nil {
-		return "", 0, fmt.Errorf("start the mailbox: %w", err)
-	}
-	a.gateways.pages.Handle(mailbox.Path, box.Handler())
-	a.gateways.pages.Handle(mailbox.Path+"/", box.Handler())
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", a.cfg.MailboxAddress)
-	if err != nil {
-		return "", 0, fmt.Errorf("listen for mail on %s: %w", a.cfg.MailboxAddress, err)
+		return "", 0, err
 	}
 	a.run(ctx, func(ctx context.Context) { report("mailbox", box.Serve(ctx, l)) })
 	host, text, err := net.SplitHostPort(l.Addr().String())

@@ -136,26 +136,23 @@ func OrderConfirmation(f Facts) ([]byte, error) {
 	if err := f.check(false); err != nil {
 		return nil, err
 	}
-	p, err := newPaper(f, "Order confirmation", f.OrderNumber, f.PlacedAt)
-	if err != nil {
-		return nil, err
-	}
-	p.masthead()
-	p.facts([]pair{
-		{"Order", f.OrderNumber},
-		{"Placed on", date(f.PlacedAt)},
-		{"Payment", methodName(f.Method)},
-		{"Your purchase order", f.PONumber},
+	return render(f, "Order confirmation", f.OrderNumber, f.PlacedAt, func(p *paper) {
+		p.masthead()
+		p.facts([]pair{
+			{"Order", f.OrderNumber},
+			{"Placed on", date(f.PlacedAt)},
+			{"Payment", methodName(f.Method)},
+			{"Your purchase order", f.PONumber},
+		})
+		p.parties()
+		p.lines()
+		p.totals()
+		if f.Method == models.PayByInvoice {
+			p.howToPay()
+		}
+		p.steps("What happens next", nextSteps(f))
+		p.small(disclaimer(f))
 	})
-	p.parties()
-	p.lines()
-	p.totals()
-	if f.Method == models.PayByInvoice {
-		p.howToPay()
-	}
-	p.steps("What happens next", nextSteps(f))
-	p.small(disclaimer(f))
-	return p.bytes()
 }
 
 // Invoice makes the invoice of an order.
@@ -163,22 +160,19 @@ func Invoice(f Facts) ([]byte, error) {
 	if err := f.check(true); err != nil {
 		return nil, err
 	}
-	p, err := newPaper(f, "Invoice", f.InvoiceNumber, f.IssuedAt)
-	if err != nil {
-		return nil, err
-	}
-	p.masthead()
-	p.facts([]pair{
-		{"Invoice", f.InvoiceNumber},
-		{"Issued on", date(f.IssuedAt)},
-		{"Due on", date(f.DueAt)},
-		{"Order", f.OrderNumber},
-		{"Your purchase order", f.PONumber},
+	return render(f, "Invoice", f.InvoiceNumber, f.IssuedAt, func(p *paper) {
+		p.masthead()
+		p.facts([]pair{
+			{"Invoice", f.InvoiceNumber},
+			{"Issued on", date(f.IssuedAt)},
+			{"Due on", date(f.DueAt)},
+			{"Order", f.OrderNumber},
+			{"Your purchase order", f.PONumber},
+		})
+		p.parties()
+		p.lines()
+		p.totals()
+		p.howToPay()
+		p.small(disclaimer(f))
 	})
-	p.parties()
-	p.lines()
-	p.totals()
-	p.howToPay()
-	p.small(disclaimer(f))
-	return p.bytes()
 }

@@ -27,30 +27,27 @@ func Instructions(i Parcel) ([]byte, error) {
 		return nil, errors.New("documents: the parcel's facts are not complete")
 	}
 	to := i.To
-	p, err := newPaper(Facts{Seller: i.Seller, Billing: to}, "Your token", i.Serial, i.PackedAt)
-	if err != nil {
-		return nil, err
-	}
-	p.masthead()
-	p.facts([]pair{
-		{"Serial number", i.Serial},
-		{"Order", i.OrderNumber},
-		{"Packed on", date(i.PackedAt)},
-		{"Shipment", i.Shipment},
-	})
-	p.y += p.text(p.left, p.y, p.right-p.left, label, "For") + 0.8
-	for n, line := range to.Lines() {
-		s := body
-		if n == 0 {
-			s = strong
+	return render(Facts{Seller: i.Seller, Billing: to}, "Your token", i.Serial, i.PackedAt, func(p *paper) {
+		p.masthead()
+		p.facts([]pair{
+			{"Serial number", i.Serial},
+			{"Order", i.OrderNumber},
+			{"Packed on", date(i.PackedAt)},
+			{"Shipment", i.Shipment},
+		})
+		p.y += p.text(p.left, p.y, p.right-p.left, label, "For") + 0.8
+		for n, line := range to.Lines() {
+			s := body
+			if n == 0 {
+				s = strong
+			}
+			p.y += p.text(p.left, p.y, p.right-p.left, s, line)
 		}
-		p.y += p.text(p.left, p.y, p.right-p.left, s, line)
-	}
-	p.y += 9
-	p.steps("How to begin", i.steps())
-	p.steps("If something is wrong", []string{i.trouble()})
-	p.small(i.Product)
-	return p.bytes()
+		p.y += 9
+		p.steps("How to begin", i.steps())
+		p.steps("If something is wrong", []string{i.trouble()})
+		p.small(i.Product)
+	})
 }
 
 // steps lead from the parcel to the first login (LIC-2, PRF-1, REG-1).

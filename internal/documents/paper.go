@@ -11,6 +11,7 @@ import (
 	"github.com/go-fonts/liberation/liberationsansbold"
 	"github.com/go-fonts/liberation/liberationsansregular"
 	"golang.org/x/image/font/sfnt"
+	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -19,7 +20,13 @@ const (
 	margin     = 20.0
 	head       = 15.0
 	footHeight = 22.0
-	family     = "Liberation Sans" // SIL Open Font License; Latin, Greek and Cyrillic
+)
+
+// Fonts. A paper whose every letter is in Windows-1252 uses the font that every reader has: it takes a tenth of the time and of
+// the bytes. Any other letter brings a font along; it has the same widths.
+const (
+	standard = "Helvetica"
+	carried  = "Liberation Sans" // SIL Open Font License; Latin, Greek and Cyrillic
 )
 
 type colour struct{ r, g, b int }
@@ -59,13 +66,31 @@ type paper struct {
 	pdf           *fpdf.Fpdf
 	f             Facts
 	title, number string
+	family        string
+	foreign       bool    // a letter was met that the standard font lacks
 	left, right   float64 // edges of the text
 	bottom        float64
 	y             float64
 }
 
+// render makes a document by writing it with the standard font and, where that lacks a letter, again with the carried one.
+func render(f Facts, title, number string, at time.Time, write func(*paper)) ([]byte, error) {
+	for _, family := range []string{standard, carried} {
+		p, err := newPaper(f, title, number, at, family)
+		if err != nil {
+			return nil, err
+		}
+		write(p)
+		document, err := p.bytes()
+		if err != nil || !p.foreign {
+			return document, err
+		}
+	}
+	return nil, fmt.Errorf("documents: no font has every letter of the %s", strings.ToLower(title))
+}
+
 // newPaper begins a document on the paper size that is usual in the buyer's country.
-func newPaper(f Facts, title, number string, at time.Time) (*paper, error) {
+func newPaper(f Facts, title, number string, at time.Time, family string) (*paper, error) {
 	size := "A4"
 	switch f.Billing.Country {
 	case "US", "CA", "MX", "PH", "CL", "CO":
@@ -81,13 +106,15 @@ func newPaper(f Facts, title, number string, at time.Time) (*paper, error) {
 	pdf.SetMargins(margin, margin, margin)
 	pdf.SetCellMargin(0)
 	pdf.SetAutoPageBreak(false, 0)
-	pdf.AddUTF8FontFromBytes(family, "", liberationsansregular.TTF)
-	pdf.AddUTF8FontFromBytes(family, "B", liberationsansbold.TTF)
+	if family == carried {
+		pdf.AddUTF8FontFromBytes(family, "", liberationsansregular.TTF)
+		pdf.AddUTF8FontFromBytes(family, "B", liberationsansbold.TTF)
+	}
 	if err := pdf.Error(); err != nil {
 		return nil, fmt.Errorf("documents: loading the fonts: %w", err)
 	}
 	width, height := pdf.GetPageSize()
-	p := &paper{pdf: pdf, f: f, title: title, number: number, left: margin, right: width - margin, bottom: height - footHeight}
+	p := &paper{pdf: pdf, f: f, title: title, number: number, family: family, left: margin, right: width - margin, bottom: height - footHeight}
 	p.turn()
 	return p, nil
 }
@@ -162,7 +189,7 @@ func (p *paper) line(x, y, width float64, s style, text string) {
 	p.use(s)
 	p.pdf.SetTextColor(s.colour.r, s.colour.g, s.colour.b)
 	p.pdf.SetXY(x, y)
-	p.pdf.CellFormat(width, s.height(), text, "", 0, s.align+"M", false, 0, "")
+	p.pdf.CellFormat(width, s.height(), p.encoded(text), "", 0, s.align+"M", false, 0, "")
 }
 
 // use selects the font. It goes through another size first, because fpdf writes nothing for a font that it believes
@@ -172,8 +199,22 @@ func (p *paper) use(s style) {
 	if s.bold {
 		weight = "B"
 	}
-	p.pdf.SetFont(family, weight, s.size+1)
-	p.pdf.SetFont(family, weight, s.size)
+	p.pdf.SetFont(p.family, weight, s.size+1)
+	p.pdf.SetFont(p.family, weight, s.size)
+}
+
+// encoded is the text as the font in use wants it.
+func (p *paper) encoded(text string) string {
+	if p.family != standard {
+		return text
+	}
+	out := make([]byte, 0, len(text))
+	for _, r := range text {
+		b, ok := charmap.Windows1252.EncodeRune(r)
+		p.foreign = p.foreign || !ok
+		out = append(out, b)
+	}
+	return string(out)
 }
 
 // wrap breaks a text at spaces, and inside a word that is wider than the line.
@@ -182,7 +223,7 @@ func (p *paper) wrap(s style, text string, width float64) []string {
 	var lines []string
 	var line string
 	for _, word := range strings.Fields(printable(text)) {
-		if joined := strings.TrimSpace(line + " " + word); p.pdf.GetStringWidth(joined) <= width {
+		if joined := strings.TrimSpace(line + " " + word); p.pdf.GetStringWidth(p.encoded(joined)) <= width {
 			line = joined
 			continue
 		}
@@ -191,7 +232,7 @@ func (p *paper) wrap(s style, text string, width float64) []string {
 		}
 		line = ""
 		for _, r := range word {
-			if line != "" && p.pdf.GetStringWidth(line+string(r)) > width {
+			if line != "" && p.pdf.GetStringWidth(p.encoded(line+string(r))) > width {
 				lines = append(lines, line)
 				line = ""
 			}
