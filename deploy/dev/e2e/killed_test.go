@@ -55,10 +55,12 @@ func TestKilled(t *testing.T) {
 		afterwards()
 		say("killed %s, %d of %d steps done", when, c.done(), crowd*journey.Steps)
 		c.allow(1)
+		c.look()
 		p.start()
 		ready := time.Now()
 		say("ready again")
-		say("everyone has gone on, the last after %.1fs", c.everyoneGoesOn(t, ready).Seconds())
+		last, after := c.everyoneGoesOn(t, ready)
+		say("everyone has gone on, the last (%s) after %.1fs", last, after.Seconds())
 	}
 	c.depart(t, 3)
 	g.chargedNotRecorded(t)
@@ -255,7 +257,8 @@ type crowded struct {
 	changed *sync.Cond
 	allowed int // steps
 	steps   []int
-	last    []time.Time // when each journey last did a step
+	first   []time.Time // when each journey did its first step since the look
+	did     []string    // and which
 	failed  []error
 	running sync.WaitGroup
 }
@@ -263,7 +266,8 @@ type crowded struct {
 // depart sends all on their way, for a few steps at first.
 func (c *crowded) depart(t *testing.T, allowed int) {
 	c.changed = sync.NewCond(&c.mu)
-	c.allowed, c.steps, c.last, c.failed = allowed, make([]int, len(c.journeys)), make([]time.Time, len(c.journeys)), make([]error, len(c.journeys))
+	n := len(c.journeys)
+	c.allowed, c.steps, c.first, c.did, c.failed = allowed, make([]int, n), make([]time.Time, n), make([]string, n), make([]error, n)
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	t.Cleanup(func() {
 		cancel()
@@ -278,10 +282,13 @@ func (c *crowded) depart(t *testing.T, allowed int) {
 				c.changed.Wait()
 			}
 		}
-		j.After = func(step int, _ string) {
+		j.After = func(step int, name string) {
 			c.mu.Lock()
 			defer c.mu.Unlock()
-			c.steps[i], c.last[i] = step, time.Now()
+			c.steps[i] = step
+			if c.first[i].IsZero() {
+				c.first[i], c.did[i] = time.Now(), name
+			}
 		}
 		c.running.Go(func() {
 			err := j.Run(ctx)
@@ -319,38 +326,48 @@ func (c *crowded) await(t *testing.T, steps int) {
 	eventually(t, time.Minute, fmt.Sprintf("%d steps", steps), func() bool { return c.done() >= steps || c.err(t) })
 }
 
-// everyoneGoesOn waits until each journey has done a step since the restart, and returns when the last one did.
-func (c *crowded) everyoneGoesOn(t *testing.T, ready time.Time) (slowest time.Duration) {
+// everyoneGoesOn waits until each journey has done a step since the restart, and returns what the last one did, and when.
+func (c *crowded) everyoneGoesOn(t *testing.T, ready time.Time) (last string, after time.Duration) {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		c.err(t)
-		behind, slowest := c.behind(ready)
+		behind, last, after := c.behind(ready)
 		if len(behind) == 0 {
-			return slowest
+			return last, after
 		}
 		if time.Since(ready) > goesOnWithin {
 			for _, j := range behind {
 				t.Errorf("%s has not gone on within %v, after %d steps%s", j.Order.Number, goesOnWithin, j.Step, c.trail(models.OrderLifecycle.WorkflowID(j.Order.Number)))
 			}
-			return slowest
+			return last, after
 		}
 		<-tick.C
 	}
 }
 
-// behind lists the journeys that have not gone on since a moment, and tells how long the last of the others needed.
-func (c *crowded) behind(since time.Time) (behind []*journey.Journey, slowest time.Duration) {
+// behind lists the journeys that have not gone on since a moment, and tells what the last of the others did, and when.
+func (c *crowded) behind(since time.Time) (behind []*journey.Journey, last string, after time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i, j := range c.journeys {
-		if c.steps[i] < journey.Steps && !c.last[i].After(since) {
+		if !c.first[i].IsZero() {
+			if d := c.first[i].Sub(since); d > after {
+				last, after = j.Order.Number+" "+c.did[i], d
+			}
+		} else if c.steps[i] < journey.Steps {
 			behind = append(behind, j)
 		}
-		slowest = max(slowest, c.last[i].Sub(since))
 	}
-	return behind, slowest
+	return behind, last, after
+}
+
+// look begins to note what each journey does next.
+func (c *crowded) look() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	clear(c.first)
 }
 
 // trail tells what the engine did for a lifecycle, and when.
