@@ -28,6 +28,7 @@ func (h *Housekeeper) Run(ctx context.Context) {
 		func(ctx context.Context) { loop(ctx, "mail", 20*time.Millisecond, 250*time.Millisecond, h.mail) },
 		func(ctx context.Context) { loop(ctx, "drafts", time.Second, 2*time.Second, h.drafts) },
 		func(ctx context.Context) { loop(ctx, "license keys", time.Minute, time.Minute, h.keys) },
+		func(ctx context.Context) { loop(ctx, "purge", time.Hour, time.Hour, h.purge) },
 	)
 }
 
@@ -46,4 +47,17 @@ func (h *Housekeeper) drafts(ctx context.Context) (int, error) {
 func (h *Housekeeper) keys(ctx context.Context) (int, error) {
 	_, err := h.Store.ExpireLicenseKeys(ctx, h.Clock())
 	return 0, errors.Join(err, h.Store.OpenLateKeyCases(ctx, h.Clock()))
+}
+
+// How long what serves a short purpose is kept: an answer for a repeated call, a try that counts against a limit.
+const (
+	keepAnswers = 48 * time.Hour
+	keepTries   = 24 * time.Hour
+)
+
+func (h *Housekeeper) purge(ctx context.Context) (int, error) {
+	at := h.Clock()
+	_, answers := h.Store.PurgeKeys(ctx, at.Add(-keepAnswers))
+	_, tries := h.Store.PurgeAttempts(ctx, at.Add(-keepTries))
+	return 0, errors.Join(answers, tries)
 }
