@@ -37,32 +37,34 @@ func credentialID(j *journey.Journey) string {
 
 // transitions counts the state transitions of each lifecycle beside its floor.
 func transitions(ctx context.Context, r *report) error {
-	return withStack(ctx, nil, func(s *stack.Stack) error {
-		engine, err := client.Dial(client.Options{HostPort: s.TemporalAddress(), Namespace: stack.Namespace})
-		if err != nil {
+	return withStack(ctx, nil, func(s *stack.Stack) error { return countTransitions(ctx, r, s) })
+}
+
+func countTransitions(ctx context.Context, r *report, s *stack.Stack) error {
+	engine, err := client.Dial(client.Options{HostPort: s.TemporalAddress(), Namespace: stack.Namespace})
+	if err != nil {
+		return err
+	}
+	defer engine.Close()
+	w := journey.NewWorld(s.APIURL(), s.Secrets())
+	if err := w.Stock(ctx, 10); err != nil {
+		return err
+	}
+	parcel := aRun + anActivity + 2*aSignal // a label, and two reports of the carrier
+	shipment := lifecycle{"shipment, delivered", parcel, shipmentID}
+	credential := lifecycle{"credential, registered", aRun + aSignal, credentialID}
+	for _, c := range []struct {
+		cards []string
+		order lifecycle
+	}{
+		{nil, lifecycle{"order, paid by bank transfer", aRun + aSignal, orderID}},
+		{[]string{journey.GoodCard}, lifecycle{"order, paid by card", aRun + 2*anActivity, orderID}},
+	} {
+		if err := count(ctx, r, engine, w, c.cards, c.order, shipment, credential); err != nil {
 			return err
 		}
-		defer engine.Close()
-		w := journey.NewWorld(s.APIURL(), s.Secrets())
-		if err := w.Stock(ctx, 10); err != nil {
-			return err
-		}
-		parcel := aRun + anActivity + 2*aSignal // a label, and two reports of the carrier
-		shipment := lifecycle{"shipment, delivered", parcel, shipmentID}
-		credential := lifecycle{"credential, registered", aRun + aSignal, credentialID}
-		for _, c := range []struct {
-			cards []string
-			order lifecycle
-		}{
-			{nil, lifecycle{"order, paid by bank transfer", aRun + aSignal, orderID}},
-			{[]string{journey.GoodCard}, lifecycle{"order, paid by card", aRun + 2*anActivity, orderID}},
-		} {
-			if err := count(ctx, r, engine, w, c.cards, c.order, shipment, credential); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // count plays three journeys and reports the median of each lifecycle.
