@@ -24,7 +24,7 @@ import (
 const root = ".."
 
 // ours are the services that run the product's image, with what each is told to do.
-var ours = map[string]string{"migrate": "migrate", "api": "api", "worker": "worker", "mailbox": "mailbox"}
+var ours = map[string]string{"migrate": "migrate", "api": "api", "worker": "worker", "mailbox": "mailbox", "demo-data": "load-demo -secrets /var/lib/tokendesk/demo.json"}
 
 // load reads the compose file as docker compose does, with the settings given as NAME=value over those of sandbox.env;
 // a name alone takes the setting away.
@@ -46,16 +46,18 @@ func load(t *testing.T, settings ...string) (*types.Project, error) {
 	for name, value := range env {
 		list = append(list, name+"="+value)
 	}
-	options, err := cli.NewProjectOptions([]string{filepath.Join(root, "docker-compose.yml")}, cli.WithEnv(list), cli.WithDiscardEnvFile)
+	options, err := cli.NewProjectOptions([]string{filepath.Join(root, "docker-compose.yml")}, cli.WithEnv(list), cli.WithDefaultProfiles(), cli.WithDiscardEnvFile)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return options.LoadProject(context.Background())
 }
 
-func project(t *testing.T) *types.Project {
+func project(t *testing.T) *types.Project { return projectOf(t) }
+
+func projectOf(t *testing.T, settings ...string) *types.Project {
 	t.Helper()
-	p, err := load(t)
+	p, err := load(t, settings...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,13 +75,13 @@ func read(t *testing.T, path string) string {
 
 func TestComposeServices(t *testing.T) {
 	p := project(t)
-	want := []string{"api", "mailbox", "migrate", "postgres", "temporal", "temporal-schema", "temporal-ui", "worker"}
+	want := []string{"api", "demo-data", "mailbox", "migrate", "postgres", "temporal", "temporal-schema", "temporal-ui", "worker"}
 	if got := slices.Sorted(maps.Keys(p.Services)); !slices.Equal(got, want) {
 		t.Fatalf("services %v", got)
 	}
 	for name, command := range ours {
 		s := p.Services[name]
-		if !slices.Equal(s.Command, types.ShellCommand{command}) || s.Entrypoint != nil {
+		if strings.Join(s.Command, " ") != command || s.Entrypoint != nil {
 			t.Errorf("%s runs %v", name, s.Command)
 		}
 		if s.Build == nil || s.Build.Dockerfile != "deploy/Dockerfile" {
@@ -100,9 +102,10 @@ func TestComposeOrder(t *testing.T) {
 		"temporal":        {"temporal-schema": done},
 		"temporal-ui":     {"temporal": healthy},
 		"migrate":         {"postgres": healthy, "temporal": healthy},
-		"api":             {"postgres": healthy, "migrate": done},
+		"api":             {"postgres": healthy, "migrate": done, "demo-data": done},
 		"worker":          {"postgres": healthy, "migrate": done},
 		"mailbox":         {"postgres": healthy, "migrate": done},
+		"demo-data":       {"postgres": healthy, "migrate": done},
 	}
 	for name, s := range p.Services {
 		got := map[string]string{}
@@ -122,7 +125,7 @@ func TestComposeOrder(t *testing.T) {
 	if api := p.Services["api"].HealthCheck; api != nil && (api.Disable || len(api.Test) > 0) {
 		t.Error("the API does not use the image's own health check")
 	}
-	for _, name := range []string{"worker", "mailbox", "migrate"} {
+	for _, name := range []string{"worker", "mailbox", "migrate", "demo-data"} {
 		if h := p.Services[name].HealthCheck; h == nil || !h.Disable {
 			t.Errorf("%s serves no API, but the image's health check asks it", name)
 		}
@@ -184,6 +187,14 @@ func variables(t *testing.T) map[string]bool {
 
 func TestComposeEnvironment(t *testing.T) {
 	known, p := variables(t), project(t)
+	var everything []string
+	for variable := range known {
+		everything = append(everything, variable+"=true")
+	}
+	all := map[string]types.MappingWithEquals{}
+	for name, s := range projectOf(t, everything...).Services {
+		all[name] = s.Environment
+	}
 	for name := range ours {
 		env := p.Services[name].Environment
 		for variable := range env {
@@ -192,6 +203,9 @@ func TestComposeEnvironment(t *testing.T) {
 			}
 		}
 		for variable, required := range known {
+			if _, passed := all[name][variable]; !passed && variable != "TOKENDESK_MAILBOX_ADDR" {
+				t.Errorf("%s: %s cannot be set", name, variable)
+			}
 			if value := env[variable]; required && (value == nil || *value == "") {
 				t.Errorf("%s: the binary needs %s", name, variable)
 			}
@@ -202,6 +216,7 @@ func TestComposeEnvironment(t *testing.T) {
 	}
 	main := read(t, "cmd/tokendesk/main.go")
 	for _, command := range append(slices.Sorted(maps.Values(ours)), "healthcheck", "all") {
+		command, _, _ = strings.Cut(command, " ")
 		if !strings.Contains(main, `{"`+command+`", "`) {
 			t.Errorf("the binary has no command %s", command)
 		}
@@ -212,21 +227,36 @@ func TestComposeEnvironment(t *testing.T) {
 	}
 }
 
-// Without settings it is production: no simulators, no keys made on the way, and no password that is known.
+// Without the sandbox's settings it is production: no simulators, no mailbox, nothing of the demo, no keys made on the way, and no
+// password that is known.
 func TestComposeDefaults(t *testing.T) {
-	p, err := load(t, "TOKENDESK_SANDBOX", "TOKENDESK_CREATE_KEYS")
-	if err != nil {
-		t.Fatal(err)
+	p := projectOf(t, "COMPOSE_PROFILES", "TOKENDESK_SANDBOX", "TOKENDESK_CREATE_KEYS", "TOKENDESK_SMTP_PORT", "TOKENDESK_SMTP_TLS")
+	want := []string{"api", "migrate", "postgres", "temporal", "temporal-schema", "temporal-ui", "worker"}
+	if got := slices.Sorted(maps.Keys(p.Services)); !slices.Equal(got, want) {
+		t.Errorf("services %v", got)
 	}
-	for name := range ours {
+	for name, s := range p.Services {
+		for needed, how := range s.DependsOn {
+			if _, there := p.Services[needed]; !there && how.Required {
+				t.Errorf("%s waits for %s, which is not there", name, needed)
+			}
+		}
+	}
+	for _, name := range []string{"migrate", "api", "worker"} {
 		env := p.Services[name].Environment
 		if *env["TOKENDESK_SANDBOX"] != "false" || *env["TOKENDESK_CREATE_KEYS"] != "false" {
 			t.Errorf("%s is a sandbox unless told otherwise", name)
 		}
+		for _, left := range []string{"STRIPE_SECRET_KEY", "TOKENDESK_BANK_ACCOUNT", "TOKENDESK_SMTP_TLS"} {
+			if value := env[left]; value != nil {
+				t.Errorf("%s: %s is %q without being set", name, left, *value)
+			}
+		}
 	}
-	for _, secret := range []string{"POSTGRES_PASSWORD", "TOKENDESK_DB_PASSWORD", "TEMPORAL_DB_PASSWORD", "STRIPE_WEBHOOK_SECRET", "TOKENDESK_CARRIER_WEBHOOK_SECRET"} {
-		if _, err := load(t, secret); err == nil || !strings.Contains(err.Error(), secret) {
-			t.Errorf("without %s: %v", secret, err)
+	for _, needed := range []string{"POSTGRES_PASSWORD", "TOKENDESK_DB_PASSWORD", "TEMPORAL_DB_PASSWORD", "STRIPE_WEBHOOK_SECRET",
+		"TOKENDESK_CARRIER_WEBHOOK_SECRET", "TOKENDESK_SMTP_HOST"} {
+		if _, err := load(t, needed); err == nil || !strings.Contains(err.Error(), needed) {
+			t.Errorf("without %s: %v", needed, err)
 		}
 	}
 }

@@ -3,6 +3,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -17,15 +19,26 @@ type command struct {
 
 func commands() []command {
 	return []command{
-		{"all", "serve the API and run lifecycles, in one process", func(ctx context.Context, _ []string) error { return serve(ctx, true, true) }},
-		{"api", "serve the API", func(ctx context.Context, _ []string) error { return serve(ctx, true, false) }},
-		{"worker", "run lifecycles, and deliver what the database owes", func(ctx context.Context, _ []string) error { return serve(ctx, false, true) }},
-		{"migrate", "bring the database to the newest version, and the namespace its search attributes", migrate},
+		{"all", "serve the API and run lifecycles, in one process", alone(func(ctx context.Context) error { return serve(ctx, true, true) })},
+		{"api", "serve the API", alone(func(ctx context.Context) error { return serve(ctx, true, false) })},
+		{"worker", "run lifecycles, and deliver what the database owes", alone(func(ctx context.Context) error { return serve(ctx, false, true) })},
+		{"migrate", "bring the database to the newest version, and the namespace its search attributes", alone(migrate)},
 		{"import-tokens", "import a seed file (PSKC or CSV) into stock", importTokens},
 		{"create-api-key", "make an API key for staff or a partner's application; it is printed once", createAPIKey},
 		{"demo", "play the journey against a running stack", runDemo},
-		{"mailbox", "receive mail for a sandbox", serveMailbox},
-		{"healthcheck", "exit 0 when the API is ready", healthcheck},
+		{"load-demo", "fill a sandbox with a catalogue, people and API keys", loadDemo},
+		{"mailbox", "receive mail for a sandbox", alone(serveMailbox)},
+		{"healthcheck", "exit 0 when the API is ready", alone(healthcheck)},
+	}
+}
+
+// alone makes a command of something that takes no arguments.
+func alone(run func(context.Context) error) func(context.Context, []string) error {
+	return func(ctx context.Context, args []string) error {
+		if len(args) > 0 {
+			return fmt.Errorf("this command takes no arguments, not even %q: settings come from the environment", args[0])
+		}
+		return run(ctx)
 	}
 }
 
@@ -33,7 +46,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := dispatch(ctx, os.Args[1:])
 	stop()
-	if err != nil {
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "tokendesk:", err)
 		os.Exit(1)
 	}

@@ -2,13 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
-	"net"
+	"io"
 	"os"
+	"strings"
 
-	"tokendesk/activities/gateway/mail/mailbox"
-	"tokendesk/activities/gateway/sandbox"
 	"tokendesk/internal/app"
 	"tokendesk/internal/seal"
 	"tokendesk/internal/stockimport"
@@ -27,11 +27,8 @@ func importTokens(ctx context.Context, args []string) error {
 	format := f.String("format", "", "pskc or csv; empty: told apart by the file")
 	keyFile := f.String("key-file", "", "file with the pre-shared key (raw bytes)")
 	passphraseFile := f.String("passphrase-file", "", "file with the passphrase")
-	if err := f.Parse(args); err != nil {
+	if err := parse(f, args, "FILE"); err != nil {
 		return err
-	}
-	if f.NArg() != 1 {
-		return fmt.Errorf("usage: tokendesk import-tokens -warehouse NAME [FLAGS] FILE")
 	}
 	o := stockimport.Options{Format: stockimport.Format(*format), Warehouse: *warehouse, Model: *model}
 	for file, set := range map[string]func([]byte){
@@ -68,6 +65,24 @@ func importTokens(ctx context.Context, args []string) error {
 	return err
 }
 
+// parse reads flags, and sees that the named operands follow them. The error is one sentence; with -h it is flag.ErrHelp.
+func parse(f *flag.FlagSet, args []string, operands ...string) error {
+	usage := strings.Join(append([]string{"usage: tokendesk", f.Name(), "[FLAGS]"}, operands...), " ")
+	f.SetOutput(io.Discard)
+	err := f.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Println(usage)
+		f.SetOutput(os.Stdout)
+		f.PrintDefaults()
+	case err != nil:
+		err = fmt.Errorf("%w; %s", err, usage)
+	case f.NArg() != len(operands):
+		err = fmt.Errorf("%d operands instead of %d; %s", f.NArg(), len(operands), usage)
+	}
+	return err
+}
+
 func trimLine(b []byte) string {
 	for len(b) > 0 && (b[len(b)-1] == '\n' || b[len(b)-1] == '\r') {
 		b = b[:len(b)-1]
@@ -81,7 +96,7 @@ func createAPIKey(ctx context.Context, args []string) error {
 	name := f.String("name", "", "whose key it is")
 	role := f.String("role", "", "what the key may do")
 	partner := f.String("partner", "", "pa_… of the partner, for a relying application or a sponsor")
-	if err := f.Parse(args); err != nil {
+	if err := parse(f, args); err != nil {
 		return err
 	}
 	st, _, err := openStore(ctx)
@@ -96,27 +111,4 @@ func createAPIKey(ctx context.Context, args []string) error {
 	fmt.Fprintf(os.Stderr, "%s, role %s; the key is shown this once:\n", key.ID, key.Role)
 	fmt.Println(secret.Reveal())
 	return nil
-}
-
-// serveMailbox receives mail on its own, for a sandbox of several processes.
-func serveMailbox(ctx context.Context, _ []string) error {
-	e, err := readEnvironment()
-	if err != nil {
-		return err
-	}
-	st, err := sandbox.Open(ctx, e.DatabaseURL)
-	if err != nil {
-		return err
-	}
-	defer st.Close()
-	box, err := mailbox.New(ctx, st, mailbox.Config{})
-	if err != nil {
-		return err
-	}
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", e.MailboxAddress)
-	if err != nil {
-		return err
-	}
-	return box.Serve(ctx, l)
 }

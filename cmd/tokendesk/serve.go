@@ -19,6 +19,9 @@ func serve(ctx context.Context, api, work bool) error {
 	if err != nil {
 		return err
 	}
+	if err := e.complete(); err != nil {
+		return err
+	}
 	slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stderr, nil)))
 	a, err := app.Start(ctx, e.config(api, work))
 	if err != nil {
@@ -40,7 +43,7 @@ func openStore(ctx context.Context) (*store.Store, environment, error) {
 }
 
 // migrate brings the database and the engine's namespace to what this version needs. It is idempotent.
-func migrate(ctx context.Context, _ []string) error {
+func migrate(ctx context.Context) error {
 	st, e, err := openStore(ctx)
 	if err != nil {
 		return err
@@ -62,7 +65,7 @@ func migrate(ctx context.Context, _ []string) error {
 	return app.PrepareNamespace(ctx, e.TemporalAddress, e.TemporalNamespace)
 }
 
-func healthcheck(ctx context.Context, _ []string) error {
+func healthcheck(ctx context.Context) error {
 	e, err := readEnvironment()
 	if err != nil {
 		return err
