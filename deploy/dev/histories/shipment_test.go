@@ -78,6 +78,14 @@ func TestShipments(t *testing.T) {
 			v.dispatch()
 			v.happens(carrier.Delivered)
 		}},
+		{"reship_backordered", 18, func(v *voyage) {
+			v.stock(1)
+			v.dispatch()
+			v.happens(carrier.Returned)
+			v.stock(1)
+			v.dispatch()
+			v.happens(carrier.Delivered)
+		}},
 		{"late", 15, func(v *voyage) {
 			v.stock(1)
 			v.dispatch()
