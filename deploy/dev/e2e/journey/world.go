@@ -74,7 +74,7 @@ type Device struct {
 	world  *World
 }
 
-var deviceParameters = otp.Parameters{Kind: otp.HOTP, Algorithm: otp.SHA1, Digits: 8}
+var deviceParameters = otp.Parameters{Kind: otp.HOTP, Algorithm: otp.SHA1, Digits: DeviceDigits}
 
 // Press shows the next code.
 func (d *Device) Press() string {
@@ -97,19 +97,34 @@ func (w *World) Device(serial string) (*Device, error) {
 	return d, nil
 }
 
-// Stock has the warehouse import n new tokens.
-func (w *World) Stock(ctx context.Context, n int) error {
-	var file bytes.Buffer
-	file.WriteString("serial,algorithm,digits,counter,seed\n")
+// Seed is the token's secret, for the file that comes with it.
+func (d *Device) Seed() []byte { return d.seed }
+
+// DeviceDigits is the length of the codes.
+const DeviceDigits = 8
+
+// Make makes n new tokens, which no warehouse knows of yet.
+func (w *World) Make(n int) []*Device {
+	made := make([]*Device, n)
 	w.mu.Lock()
-	for range n {
+	defer w.mu.Unlock()
+	for i := range made {
 		d := &Device{Serial: "E2E-" + rand.Text()[:16], seed: make([]byte, 20), world: w}
 		_, _ = rand.Read(d.seed) // never fails
 		w.devices[d.Serial] = d
 		w.planted.Seeds = append(w.planted.Seeds, d.seed)
-		fmt.Fprintf(&file, "%s,HOTP,%d,0,%s\n", d.Serial, deviceParameters.Digits, hex.EncodeToString(d.seed))
+		made[i] = d
 	}
-	w.mu.Unlock()
+	return made
+}
+
+// Stock has the warehouse import n new tokens.
+func (w *World) Stock(ctx context.Context, n int) error {
+	var file bytes.Buffer
+	file.WriteString("serial,algorithm,digits,counter,seed\n")
+	for _, d := range w.Make(n) {
+		fmt.Fprintf(&file, "%s,HOTP,%d,0,%s\n", d.Serial, DeviceDigits, hex.EncodeToString(d.seed))
+	}
 	q := url.Values{"warehouse": {demodata.Warehouse}, "model": {demodata.TokenModel}}
 	var report gen.ImportReport
 	err := w.Do(ctx, Call{Method: http.MethodPost, Path: "/v1/token-imports?" + q.Encode(), Bearer: w.Key(models.RoleWarehouse), Key: "import-" + rand.Text(),
