@@ -134,7 +134,7 @@ func writeVerification(ctx context.Context, conn *pgxpool.Conn, f verificationFa
 	defer cancel()
 	var b pgx.Batch
 	if d.tried {
-		b.Queue(updateAuthenticator, f.authenticator.ID, d.state.Next, d.state.Drift, d.failures)
+		b.Queue(updateAuthenticator, f.place, f.authenticator.ID, d.state.Next, d.state.Drift, d.failures)
 	}
 	outcome := models.Failed
 	if d.result == models.Accepted {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"tokendesk/internal/otp"
 	"tokendesk/models"
@@ -16,7 +17,7 @@ import (
 // than a round trip: what the decision needs comes with one statement, which also says whether the partner accepts it.
 const (
 	verificationColumns = `
-		select a.id, a.status, a.next_counter, a.drift, a.failures, a.serial,
+		select a.ctid, a.id, a.status, a.next_counter, a.drift, a.failures, a.serial,
 		       c.id, c.level, c.phase, c.policy_version, c.expires_at, c.suspended_at,
 		       t.kind, t.algorithm, t.digits, t.period_seconds, t.sealed_seed,
 		       coalesce(p.accepts_kinds ? a.kind and c.level >= p.minimum_level, false)
@@ -45,7 +46,8 @@ const (
 		where lower(n.user_id) = lower($1) order by c.phase = 'revoked', c.created_at desc, c.id desc limit 1`
 	restByCredential = restColumns + `where c.id = $1`
 
-	updateAuthenticator = `update authenticators set next_counter = $2, drift = $3, failures = $4 where id = $1`
+	// The row is locked, so it stays where it is: to go there spares a look into an index.
+	updateAuthenticator = `update authenticators set next_counter = $3, drift = $4, failures = $5 where ctid = $1 and id = $2`
 	insertVerification  = `
 		insert into audit_authentication (at, class, kind, actor, credential_id, authenticator_id, outcome, detail)
 		values ($1, 'authentication', 'code.verified', $2, $3, $4, $5, $6)`
@@ -80,6 +82,7 @@ type verificationFacts struct {
 	authenticatorFound bool
 	credential         models.Credential // id, level, phase, policy version and dates
 	authenticator      models.Authenticator
+	place              pgtype.TID // of the authenticator's row, while it is locked
 	parameters         otp.Parameters
 	sealedSeed         []byte
 	accepted           bool // by the partner that asks
@@ -126,7 +129,7 @@ func readForVerification(ctx context.Context, conn *pgxpool.Conn, l verification
 func (f *verificationFacts) scan(row pgx.Row) error {
 	a, c, p := &f.authenticator, &f.credential, &f.parameters
 	var period int
-	err := row.Scan(&a.ID, &a.Status, &a.NextCounter, &a.Drift, &a.Failures, &a.Serial,
+	err := row.Scan(&f.place, &a.ID, &a.Status, &a.NextCounter, &a.Drift, &a.Failures, &a.Serial,
 		&c.ID, &c.Level, &c.Phase, &c.PolicyVersion, &c.ExpiresAt, &c.SuspendedAt,
 		&p.Kind, &p.Algorithm, &p.Digits, &period, &f.sealedSeed, &f.accepted)
 	p.Period = time.Duration(period) * time.Second

@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -134,7 +135,11 @@ func serve(configuration string) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	go (&worker.Sealer{Store: a.Store(), Signer: signer, Clock: app.RealClock}).Run(ctx)
-	end, err := startProfile(os.Getenv(profileVariable))
+	profile := os.Getenv(profileVariable)
+	if profile != "" {
+		profile += "." + strconv.Itoa(os.Getpid())
+	}
+	end, err := startProfile(profile)
 	if err != nil {
 		return err
 	}
@@ -143,7 +148,7 @@ func serve(configuration string) error {
 	return end()
 }
 
-// profileVariable names the file for a CPU profile of the API process.
+// profileVariable names the file for CPU profiles of the API processes; each adds its process id.
 const profileVariable = "TOKENDESK_BENCH_API_PROFILE"
 
 // measure lets all clients verify for a stretch of time, each with tokens of its own so that codes come in order.
