@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"tokendesk/api/gen"
+	api "tokendesk/api/client"
 	"tokendesk/deploy/dev/e2e/journey"
 	"tokendesk/models"
 )
@@ -29,7 +29,7 @@ func (g *ground) inOrder(t *testing.T, journeys []*journey.Journey) {
 			where (o.payment_method = 'card') <> (c.ref is not null) or c.amount <> o.total_minor`},
 		{"one payment an invoice", `select i.number from invoices i left join allocations a on a.invoice_id = i.id group by i.id having count(*) <> 1 or sum(a.amount_minor) <> i.total_minor`},
 		{"no mail altered", `select message_id from sandbox.mails where altered`},
-		{"no mail twice", `select recipients || subject from sandbox.mails group by recipients, subject having count(*) > 1`},
+		{"no mail twice", `select recipients[1] || ' ' || subject from sandbox.mails group by recipients, subject having count(*) > 1`},
 		{"one mail a notice", `select n.id from notices n left join sandbox.mails m on m.message_id = trim(both '<>' from n.message_id) where n.status <> 'sent' or m.id is null`},
 		{"nothing sealed in a mail that was sent", `select id from notices where sealed is not null`},
 		{"the ledger balances", `select entry_id::text from ledger_postings group by entry_id having sum(amount_minor) <> 0`},
@@ -56,7 +56,7 @@ func (g *ground) inOrder(t *testing.T, journeys []*journey.Journey) {
 // auditIntact checks that the audit trail has been sealed to its end, and that its chains hold (SEC-3).
 func (g *ground) auditIntact(t *testing.T) {
 	t.Helper()
-	var report gen.AuditVerification
+	var report api.AuditVerification
 	eventually(t, 20*time.Second, "the audit trail to be sealed", func() bool {
 		must(t, g.world.Do(t.Context(), journey.Call{Method: http.MethodGet, Path: "/v1/audit/verification", Bearer: g.world.Key(models.RoleAuditor)}, &report))
 		unsealed := int64(0)

@@ -13,7 +13,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 
-	"tokendesk/api/gen"
+	api "tokendesk/api/client"
 	"tokendesk/deploy/dev/e2e/journey"
 	"tokendesk/deploy/dev/stack/stacktest"
 	"tokendesk/internal/app"
@@ -44,7 +44,7 @@ func (b *buyer) post(t *testing.T, path, key string, body, out any) error {
 	return b.world.Do(t.Context(), journey.Call{Method: http.MethodPost, Path: path, Bearer: b.session, Key: key, Body: body}, out)
 }
 
-func (b *buyer) order(t *testing.T, key string) (o gen.Order) {
+func (b *buyer) order(t *testing.T, key string) (o api.Order) {
 	t.Helper()
 	must(t, b.post(t, "/v1/orders", key, map[string]any{"payment_method": models.PayByInvoice, "billing_address": b.Address, "shipping_address": b.Address,
 		"disclaimer_version": demodata.DisclaimerNow, "lines": []map[string]any{{"product_sku": demodata.HardwareSKU}}}, &o))
@@ -87,7 +87,7 @@ func TestOrders(t *testing.T) {
 		o := b.order(t, "order-3")
 		cancel := map[string]any{"reason": models.CancelNotNeeded}
 		for range 2 { // the second time, the answer is given again
-			var cancelled gen.Order
+			var cancelled api.Order
 			must(t, b.post(t, "/v1/orders/"+o.Number+"/cancellation", "cancel-3", cancel, &cancelled))
 			if cancelled.Status != models.OrderCancelled || cancelled.Invoice.Status != models.InvoiceVoid {
 				t.Errorf("the order is %s, its invoice %s", cancelled.Status, cancelled.Invoice.Status)
@@ -109,7 +109,7 @@ func TestOrders(t *testing.T) {
 	t.Run("ORD-4 money for a void invoice is unapplied", func(t *testing.T) {
 		o := b.order(t, "order-4")
 		must(t, b.post(t, "/v1/orders/"+o.Number+"/cancellation", "cancel-4", map[string]any{"reason": models.CancelNotNeeded}, nil))
-		var paid gen.Payment
+		var paid api.Payment
 		must(t, g.world.Do(t.Context(), journey.Call{Method: http.MethodPost, Path: "/v1/payments", Bearer: g.world.Key(models.RoleBilling), Key: "pay-4", Body: map[string]any{
 			"source": models.SourceBankTransfer, "source_account": "US00-E2E", "bank_reference": "late", "amount": o.Total, "received_at": o.CreatedAt, "invoice_number": o.Invoice.Number}}, &paid))
 		if paid.Unapplied != o.Total {

@@ -10,7 +10,7 @@ import (
 	"net/http"
 	"time"
 
-	"tokendesk/api/gen"
+	api "tokendesk/api/client"
 	"tokendesk/models"
 )
 
@@ -37,27 +37,6 @@ type File struct {
 // ErrUnanswered says that nobody knows what became of a call.
 var ErrUnanswered = errors.New("the call was not answered")
 
-// Refusal is an answer that says no, as a problem document.
-type Refusal struct {
-	Call    string
-	Status  int
-	Problem gen.Problem
-}
-
-func (r *Refusal) Error() string {
-	detail := ""
-	if r.Problem.Detail != nil {
-		detail = *r.Problem.Detail
-	}
-	return fmt.Sprintf("%s: %d %s (%s)", r.Call, r.Status, r.Problem.Title, detail)
-}
-
-// Is reports whether the refusal is of a type of fault.
-func (r *Refusal) Is(target error) bool {
-	t, ok := target.(*models.FaultType)
-	return ok && r.Problem.Type == "/problems/"+t.Slug
-}
-
 // connections are shared by all clients of the process; those to a killed server are thrown away by themselves.
 var connections = &http.Client{Timeout: 15 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: 30 * time.Second}}
 
@@ -67,7 +46,7 @@ const (
 )
 
 // Do makes the call until it is answered, or the context ends: again and again under the same key while the server is away, or
-// answers that it cannot now. The answer is decoded into out, which may be nil.
+// answers that it cannot now. The answer is decoded into out, which may be nil. What the API refuses is a *client.Problem.
 func (c *Client) Do(ctx context.Context, call Call, out any) error {
 	pause := firstPause
 	for {
@@ -138,19 +117,23 @@ func (c *Client) request(ctx context.Context, call Call) (*http.Request, error) 
 
 // passing reports whether an answer may be another one soon.
 func passing(status int, body []byte) bool {
-	if status == http.StatusConflict {
-		var p gen.Problem
-		return json.Unmarshal(body, &p) == nil && (&Refusal{Problem: p}).Is(models.IdempotencyKeyInFlight)
+	return status >= http.StatusInternalServerError || errors.Is(problem(body), models.IdempotencyKeyInFlight)
+}
+
+// problem reads an answer that says no; nil where it is no problem document.
+func problem(body []byte) error {
+	var p api.Problem
+	if json.Unmarshal(body, &p) != nil || p.Type == "" {
+		return nil
 	}
-	return status >= http.StatusInternalServerError
+	return &p
 }
 
 func refusal(call Call, status int, body []byte) error {
-	r := &Refusal{Call: call.Method + " " + call.Path, Status: status}
-	if err := json.Unmarshal(body, &r.Problem); err != nil {
-		r.Problem.Title = string(body)
+	if p := problem(body); p != nil {
+		return fmt.Errorf("%s %s: %w", call.Method, call.Path, p)
 	}
-	return r
+	return fmt.Errorf("%s %s was answered with %d: %s", call.Method, call.Path, status, body)
 }
 
 // sleep waits between two tries.

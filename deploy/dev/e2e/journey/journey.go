@@ -9,7 +9,7 @@ import (
 	"regexp"
 	"time"
 
-	"tokendesk/api/gen"
+	api "tokendesk/api/client"
 	"tokendesk/internal/demodata"
 	"tokendesk/models"
 )
@@ -29,9 +29,9 @@ type Journey struct {
 	Before func(step int)           // called before each step; may be nil
 	After  func(step int, n string) // called after each step with its name; may be nil
 
-	Order      gen.Order
-	Shipment   gen.Shipment
-	Credential gen.Credential
+	Order      api.Order
+	Shipment   api.Shipment
+	Credential api.Credential
 
 	tag        string // makes the keys of this journey's calls its own
 	session    string
@@ -272,7 +272,7 @@ func (j *Journey) register(ctx context.Context) (err error) {
 // verify has a relying application ask about a code. A call whose answer got lost may have used the code up: then the next
 // one is taken.
 func (j *Journey) verify(ctx context.Context) error {
-	var answer gen.Verification
+	var answer api.Verification
 	code, lost := j.device.Press(), false
 	err := until(ctx, "the verification", func() (_ bool, err error) {
 		answer, err = j.Verify(ctx, code)
@@ -293,7 +293,7 @@ func (j *Journey) verify(ctx context.Context) error {
 }
 
 // Verify has the relying application of the sandbox ask about a code of this person, once.
-func (j *Journey) Verify(ctx context.Context, code string) (answer gen.Verification, err error) {
+func (j *Journey) Verify(ctx context.Context, code string) (answer api.Verification, err error) {
 	err = j.World.Do(ctx, Call{Method: http.MethodPost, Path: "/v1/verifications", Bearer: j.World.Key(models.RoleRelyingApp), OnceOnly: true,
 		Body: map[string]any{"user_id": j.Person.UserID, "code": code}}, &answer)
 	return answer, err

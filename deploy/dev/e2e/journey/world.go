@@ -14,7 +14,7 @@ import (
 	"strings"
 	"sync"
 
-	"tokendesk/api/gen"
+	api "tokendesk/api/client"
 	"tokendesk/internal/demodata"
 	"tokendesk/internal/otp"
 	"tokendesk/models"
@@ -126,7 +126,7 @@ func (w *World) Stock(ctx context.Context, n int) error {
 		fmt.Fprintf(&file, "%s,HOTP,%d,0,%s\n", d.Serial, DeviceDigits, hex.EncodeToString(d.seed))
 	}
 	q := url.Values{"warehouse": {demodata.Warehouse}, "model": {demodata.TokenModel}}
-	var report gen.ImportReport
+	var report api.ImportReport
 	err := w.Do(ctx, Call{Method: http.MethodPost, Path: "/v1/token-imports?" + q.Encode(), Bearer: w.Key(models.RoleWarehouse), Key: "import-" + rand.Text(),
 		Body: File{"text/csv", file.Bytes()}}, &report)
 	if err == nil && report.Imported != int64(n) {
@@ -156,7 +156,7 @@ func (w *World) Person(ctx context.Context) (Person, error) {
 	w.planted.Personal = append(w.planted.Personal, p.UserID, p.Email, p.FirstName, p.MiddleName, p.LastName, p.Address.Name, p.Address.Line1, p.Address.City)
 	w.planted.Secrets = append(w.planted.Secrets, p.Password)
 	w.mu.Unlock()
-	var made gen.Account
+	var made api.Account
 	err := w.Do(ctx, Call{Method: http.MethodPost, Path: "/v1/accounts", Bearer: w.Key(models.RoleSupport), Key: "account-" + tag, Body: map[string]any{
 		"user_id": p.UserID, "email": p.Email, "first_name": p.FirstName, "middle_name": p.MiddleName, "last_name": p.LastName, "country": "US", "password": p.Password,
 	}}, &made)
@@ -166,7 +166,7 @@ func (w *World) Person(ctx context.Context) (Person, error) {
 
 // Login starts a session and returns its token.
 func (w *World) Login(ctx context.Context, p Person) (string, error) {
-	var started gen.StartedSession
+	var started api.StartedSession
 	err := w.Do(ctx, Call{Method: http.MethodPost, Path: "/v1/sessions", Body: map[string]any{"user_id": p.UserID, "password": p.Password}}, &started)
 	if err == nil {
 		w.plantSecrets(started.Token)
