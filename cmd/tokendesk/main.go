@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 )
 
@@ -47,7 +48,7 @@ func main() {
 	err := dispatch(ctx, os.Args[1:])
 	stop()
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(os.Stderr, "tokendesk:", err)
+		fmt.Fprintln(os.Stderr, "tokendesk:", strings.Join(strings.Fields(err.Error()), " ")) // one line, for a log
 		os.Exit(1)
 	}
 }

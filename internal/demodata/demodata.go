@@ -71,7 +71,7 @@ func Load(ctx context.Context, st *store.Store, hasher *password.Hasher, file st
 func catalogue(ctx context.Context, st *store.Store, at time.Time) error {
 	since := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	policy := models.DefaultPolicy()
-	policy.Version++ // beside the one that migrate adds
+	policy.Version++                                                               // beside the one that migrate adds
 	policy.LicenseKey.TriesPerAddress, policy.Session.TriesPerAddress = 1000, 1000 // everybody in a sandbox has the same network address
 	if err := st.AddPolicy(ctx, policy, since); err != nil {
 		return err
