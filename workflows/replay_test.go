@@ -101,32 +101,32 @@ func TestRecordedHistoriesNameNobody(t *testing.T) {
 		if err := json.Unmarshal(content, &history); err != nil {
 			t.Fatal(err)
 		}
-		var clear bytes.Buffer
-		clear.Write(content)
-		payloads(history, &clear)
-		if found := telling.FindString(clear.String()); found != "" {
+		var readable bytes.Buffer
+		readable.Write(content)
+		payloads(history, &readable)
+		if found := telling.FindString(readable.String()); found != "" {
 			t.Errorf("%s tells %q", file, found)
 		}
-		if !bytes.Contains(clear.Bytes(), []byte(`"ID"`)) && !bytes.Contains(clear.Bytes(), []byte(`"Number"`)) {
+		if !bytes.Contains(readable.Bytes(), []byte(`"ID"`)) && !bytes.Contains(readable.Bytes(), []byte(`"Number"`)) {
 			t.Errorf("%s: no payload was read", file)
 		}
 	}
 }
 
-// payloads writes every payload of a history in clear.
-func payloads(value any, clear *bytes.Buffer) {
+// payloads writes every payload of a history in readable.
+func payloads(value any, readable *bytes.Buffer) {
 	switch v := value.(type) {
 	case []any:
 		for _, member := range v {
-			payloads(member, clear)
+			payloads(member, readable)
 		}
 	case map[string]any:
 		for name, member := range v {
 			if text, ok := member.(string); ok && name == "data" {
 				content, _ := base64.StdEncoding.DecodeString(text) // what is no payload shows above, as it is
-				clear.Write(append(content, '\n'))
+				readable.Write(append(content, '\n'))
 			}
-			payloads(member, clear)
+			payloads(member, readable)
 		}
 	}
 }

@@ -100,7 +100,7 @@ func dump(t testing.TB, url string, leftOut ...string) map[string][]byte {
 	ctx := context.Background()
 	conn, err := pgx.Connect(ctx, url)
 	must(t, err)
-	defer conn.Close(ctx) //nolint:errcheck // nothing was written
+	defer conn.Close(ctx)
 	rows, err := conn.Query(ctx, `select quote_ident(table_schema) || '.' || quote_ident(table_name) from information_schema.tables
 		where table_type = 'BASE TABLE' and table_schema <> all ($1)`, append([]string{"pg_catalog", "information_schema"}, leftOut...))
 	must(t, err)

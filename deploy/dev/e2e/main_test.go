@@ -37,7 +37,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // the tests are over
+	defer os.RemoveAll(dir)
 	logs = filepath.Join(dir, "tokendesk.log")
 	if err := logTo(logs); err != nil {
 		fmt.Fprintln(os.Stderr, err)

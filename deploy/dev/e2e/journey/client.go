@@ -53,7 +53,7 @@ func (c *Client) Do(ctx context.Context, call Call, out any) error {
 		status, body, err := c.once(ctx, call)
 		switch {
 		case ctx.Err() != nil:
-			return fmt.Errorf("%s %s: %w (last: status %d, %v)", call.Method, call.Path, ctx.Err(), status, err)
+			return fmt.Errorf("%s %s, last answered with %d: %w", call.Method, call.Path, status, errors.Join(ctx.Err(), err))
 		case err == nil && status < http.StatusBadRequest:
 			if out == nil || len(body) == 0 {
 				return nil
@@ -65,7 +65,7 @@ func (c *Client) Do(ctx context.Context, call Call, out any) error {
 			return ErrUnanswered
 		}
 		if err := sleep(ctx, pause); err != nil {
-			return fmt.Errorf("%s %s: %w (last: status %d, %s)", call.Method, call.Path, err, status, body)
+			return fmt.Errorf("%s %s, last answered with %d %s: %w", call.Method, call.Path, status, body, err)
 		}
 		pause = min(pause*2, longestPause)
 	}
