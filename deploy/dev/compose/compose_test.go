@@ -203,7 +203,7 @@ func (c *town) byCard(t *testing.T) {
 	env := c.project.Services["postgres"].Environment
 	db, err := pgx.Connect(t.Context(), c.database("tokendesk", *env["TOKENDESK_DB_PASSWORD"], "tokendesk"))
 	must(t, err)
-	defer db.Close(context.Background()) //nolint:errcheck // nothing is lost
+	defer db.Close(context.Background())
 	eventually(t, patience, "the webhooks about authorization and capture to be delivered", func() bool {
 		var delivered int
 		must(t, db.QueryRow(t.Context(), "select count(*) from sandbox.webhooks where gateway = 'payments' and delivered").Scan(&delivered))
