@@ -36,6 +36,7 @@ func (o *Orders) Bind(b *workflows.Binder) {
 	workflows.Bind(b, workflows.FulfilOrder, o.fulfil)
 	workflows.Bind(b, workflows.AuthorizeCharge, o.authorize)
 	workflows.Bind(b, workflows.CaptureCharge, o.capture)
+	workflows.Bind(b, workflows.ReportStuck, o.reportStuck)
 }
 
 type none = struct{}
@@ -57,14 +58,13 @@ func (o *Orders) load(ctx context.Context, in workflows.OrderLoad) (f workflows.
 	if f.ProductKind, f.Organization, err = o.describe(ctx, order); err != nil {
 		return f, err
 	}
-	if models.OrderMachine.Ends(order.Status) || order.Status == models.OrderPaid {
-		return f, nil
+	if order.PaymentMethod == models.PayByCard {
+		charge, err := o.Store.LiveCharge(ctx, in.Number)
+		if err != nil && !errors.Is(err, models.NoSuchThing) {
+			return f, err
+		}
+		f.ChargeIsDue = err == nil && charge.Status != models.ChargeCaptured
 	}
-	charge, err := o.Store.LiveCharge(ctx, in.Number)
-	if err != nil && !errors.Is(err, models.NoSuchThing) {
-		return f, err
-	}
-	f.ChargeIsDue = err == nil && charge.Status != models.ChargeCaptured
 	timeline, err := o.Store.OrderTimeline(ctx, order)
 	if err != nil {
 		return f, err
@@ -109,6 +109,13 @@ func (o *Orders) authorize(ctx context.Context, in workflows.OrderAt) (models.Ch
 	if err != nil || c.Status != models.ChargeIntended {
 		return c.Status, err
 	}
+	invoice, err := o.Store.InvoiceOfOrder(ctx, c.OrderID)
+	if err != nil {
+		return "", err
+	}
+	if invoice.Status != models.InvoiceOpen { // other money was quicker
+		return models.ChargeCancelled, o.Store.ChargeCancelled(ctx, c, in.At)
+	}
 	held, err := o.hold(ctx, c, in.Number)
 	if errors.Is(err, models.CardDeclined) {
 		return models.ChargeDeclined, o.Store.ChargeDeclined(ctx, c, in.Number, models.FaultOf(err).Detail, in.At)
@@ -120,7 +127,7 @@ func (o *Orders) authorize(ctx context.Context, in workflows.OrderAt) (models.Ch
 	case payment.Authorized, payment.Captured:
 		return models.ChargeAuthorized, o.Store.ChargeAuthorized(ctx, c, held.Ref, in.At)
 	case payment.ActionRequired: // the buyer's bank wants the buyer, who is not here: give it up and let the buyer pay again
-		if _, err := o.Payments.Cancel(ctx, c.ID+"/cancel", held.Ref); err != nil {
+		if err := o.release(ctx, c, held.Ref); err != nil {
 			return "", err
 		}
 		return models.ChargeDeclined, o.Store.ChargeDeclined(ctx, c, in.Number, string(payment.AuthenticationRequired), in.At)
@@ -152,17 +159,55 @@ func (o *Orders) capture(ctx context.Context, in workflows.OrderAt) (models.Char
 		return "", err
 	}
 	if invoice.Status != models.InvoiceOpen {
-		if _, err := o.Payments.Cancel(ctx, c.ID+"/cancel", *c.ProviderRef); err != nil {
-			return "", fmt.Errorf("release a hold: %w", err)
+		if err := o.release(ctx, c, *c.ProviderRef); err != nil {
+			return "", err
 		}
 		return models.ChargeCancelled, o.Store.ChargeCancelled(ctx, c, in.At)
 	}
 	_, err = o.Payments.Capture(ctx, c.ID+"/capture", *c.ProviderRef, models.Money{Minor: c.AmountMinor, Currency: c.Currency})
-	if errors.Is(err, models.CardDeclined) { // the hold has lapsed at the bank
+	if errors.Is(err, models.CardDeclined) {
 		return models.ChargeDeclined, o.Store.ChargeDeclined(ctx, c, in.Number, models.FaultOf(err).Detail, in.At)
+	}
+	if gone, e := o.holdIsGone(ctx, *c.ProviderRef, err); gone || e != nil { // it has lapsed, or was cancelled at the provider
+		if e != nil {
+			return "", e
+		}
+		return models.ChargeDeclined, o.Store.ChargeDeclined(ctx, c, in.Number, string(payment.DeclinedByBank), in.At)
 	}
 	if err != nil {
 		return "", fmt.Errorf("capture a charge: %w", err)
 	}
 	return models.ChargeCaptured, o.Store.ChargeCaptured(ctx, c, invoice.Number, in.At)
+}
+
+// release gives a hold up. That there is none any more is as good.
+func (o *Orders) release(ctx context.Context, c models.Charge, ref string) error {
+	_, err := o.Payments.Cancel(ctx, c.ID+"/cancel", ref)
+	if gone, e := o.holdIsGone(ctx, ref, err); gone || e != nil {
+		return e
+	}
+	if err != nil {
+		return fmt.Errorf("release a hold: %w", err)
+	}
+	return nil
+}
+
+// holdIsGone asks the provider whether it refused because there is no hold any more. A hold that is still there, or money that
+// was taken, is for a person to look at: then the refusal stands.
+func (o *Orders) holdIsGone(ctx context.Context, ref string, refusal error) (bool, error) {
+	switch {
+	case errors.Is(refusal, models.NoSuchThing):
+		return true, nil
+	case !errors.Is(refusal, models.StateForbids):
+		return false, nil
+	}
+	now, err := o.Payments.Fetch(ctx, ref)
+	if err != nil {
+		return false, fmt.Errorf("look at a charge: %w", err)
+	}
+	return now.Status != payment.Authorized && now.Status != payment.Captured, nil
+}
+
+func (o *Orders) reportStuck(ctx context.Context, in workflows.OrderStuck) (none, error) {
+	return none{}, o.Store.OpenCase(ctx, "stuck/"+in.Number+"/"+in.Fault, in.Number, "the order cannot go on: "+in.Fault, in.At)
 }

@@ -39,6 +39,8 @@ func TestCardOrder(t *testing.T) {
 		{"the answer to the authorization is lost twice", "pm_card_visa", []sandbox.Order{lost("authorize")}, models.OrderFulfilled, 4900},
 		{"the answer to the capture is lost twice", "pm_card_visa", []sandbox.Order{lost("capture")}, models.OrderFulfilled, 4900},
 		{"the processor fails three times", "pm_card_visa", []sandbox.Order{{Operation: "authorize", Effect: sandbox.Fail, Times: 3}}, models.OrderFulfilled, 4900},
+		{"the capture is refused once", "pm_card_visa", []sandbox.Order{{Operation: "capture", Effect: sandbox.Refuse, Times: 1}}, models.OrderFulfilled, 4900},
+		{"the bank wants the buyer, and letting go is refused", "pm_card_authenticationRequired", []sandbox.Order{{Operation: "cancel", Effect: sandbox.Refuse, Times: 1}}, models.OrderCancelled, 0},
 		{"declined", "pm_card_chargeDeclined", nil, models.OrderCancelled, 0}, // nobody pays again: it lapses
 		{"the bank wants the buyer", "pm_card_authenticationRequired", nil, models.OrderCancelled, 0},
 	}

@@ -73,11 +73,6 @@ func (p Partner) Validate() error {
 	return nil
 }
 
-// ValidCountry reports whether the text has the form of an ISO 3166-1 alpha-2 code.
-func ValidCountry(c string) bool {
-	return len(c) == 2 && 'A' <= c[0] && c[0] <= 'Z' && 'A' <= c[1] && c[1] <= 'Z'
-}
-
 // plain reports whether the text is one printable line that is neither blank nor too long.
 func plain(s string, most int) bool {
 	return strings.TrimSpace(s) != "" && utf8.ValidString(s) && utf8.RuneCountInString(s) <= most &&

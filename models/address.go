@@ -21,7 +21,7 @@ func (a Address) Complete() bool {
 			return false
 		}
 	}
-	return len(a.Country) == 2
+	return ValidCountry(a.Country)
 }
 
 // Lines renders the address for a label or a letter.

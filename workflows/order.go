@@ -24,7 +24,7 @@ type OrderFacts struct {
 	Status       models.OrderStatus
 	ProductKind  models.ProductKind
 	Organization string
-	ChargeIsDue  bool // a card charge is intended or authorized
+	ChargeIsDue  bool // a card charge is intended or authorized: to be captured, or released
 	Next         models.MilestoneName
 	NextAt       time.Time // zero: nothing is due if nobody acts
 }
@@ -48,6 +48,12 @@ type OrderCancellation struct {
 	Reason models.CancelReason
 }
 
+// OrderStuck asks to report an order that cannot go on.
+type OrderStuck struct {
+	OrderAt
+	Fault string // slug of the fault with which a step was refused
+}
+
 // Steps of an order.
 var (
 	PlaceOrder      = localStep[OrderAt, models.OrderStatus]("order.place")
@@ -57,6 +63,7 @@ var (
 	FulfilOrder     = localStep[OrderAt, struct{}]("order.fulfil")
 	AuthorizeCharge = outsideStep[OrderAt, models.ChargeStatus]("order.charge.authorize")
 	CaptureCharge   = outsideStep[OrderAt, models.ChargeStatus]("order.charge.capture")
+	ReportStuck     = localStep[OrderStuck, struct{}]("order.report_stuck")
 )
 
 // Updates of an order.
@@ -132,31 +139,53 @@ func (o *order) cancel(ctx workflow.Context, c OrderCancellation) error {
 
 func (o *order) live(ctx workflow.Context) error {
 	for {
-		o.changed.clear()
-		var err error
-		if o.facts, err = LoadOrder.Run(ctx, OrderLoad{o.Number, o.Done}); err != nil {
-			return err
+		ended, err := o.goOn(ctx)
+		if RefusalOf(err) != "" {
+			err = o.askPerson(ctx, RefusalOf(err))
 		}
-		if err := o.show(ctx); err != nil {
-			return err
-		}
-		switch {
-		case models.OrderMachine.Ends(o.facts.Status):
-			return nil
-		case o.facts.Status == models.OrderPaid:
-			_, err = FulfilOrder.Run(ctx, OrderAt{o.Number, now(ctx)})
-		case o.facts.Status == models.OrderPlaced && o.facts.ChargeIsDue:
-			err = o.charge(ctx)
-		default:
-			err = o.wait(ctx)
-		}
-		if err != nil {
+		if ended || err != nil {
 			return err
 		}
 	}
 }
 
-// charge authorizes, then captures. Both steps read from the database how far an earlier try came.
+// goOn looks where the order stands and does the one thing that is due.
+func (o *order) goOn(ctx workflow.Context) (ended bool, err error) {
+	o.changed.clear()
+	if o.facts, err = LoadOrder.Run(ctx, OrderLoad{o.Number, o.Done}); err != nil {
+		return false, err
+	}
+	if err := o.show(ctx); err != nil {
+		return false, err
+	}
+	switch {
+	case o.facts.ChargeIsDue && o.facts.Status != models.OrderPaid:
+		return false, o.charge(ctx)
+	case models.OrderMachine.Ends(o.facts.Status):
+		return true, nil
+	case o.facts.Status == models.OrderPaid:
+		_, err = FulfilOrder.Run(ctx, OrderAt{o.Number, now(ctx)})
+		return false, err
+	}
+	return false, o.wait(ctx)
+}
+
+// askPerson is for a step that was refused though the facts call for it, such as a hold that its bank has dropped. An order with
+// money on it must not die of that: a person gets a case, and the order tries again when something changes, or after a day.
+func (o *order) askPerson(ctx workflow.Context, fault string) error {
+	if _, err := ReportStuck.Run(ctx, OrderStuck{OrderAt{o.Number, now(ctx)}, fault}); err != nil {
+		return err
+	}
+	needsPerson(ctx, true)
+	if _, err := waitUntil(ctx, now(ctx).Add(secondLook), o.changed.pending); err != nil {
+		return err
+	}
+	needsPerson(ctx, false)
+	return nil
+}
+
+// charge authorizes, then captures; where the order needs no money any more, capturing releases the hold instead. Both steps read
+// from the database how far an earlier try came.
 func (o *order) charge(ctx workflow.Context) error {
 	o.charging = true
 	defer func() { o.charging = false }()

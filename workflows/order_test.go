@@ -16,6 +16,7 @@ import (
 type books struct {
 	status   models.OrderStatus
 	charge   models.ChargeStatus // what the next authorization answers; empty: no card
+	refusals int                 // how often capturing is refused
 	timeline models.Timeline
 	log      []string
 }
@@ -28,7 +29,7 @@ func (b *books) bind(env *testsuite.TestWorkflowEnvironment) {
 		return b.status, nil
 	})
 	workflows.Bind(binder, workflows.LoadOrder, func(_ context.Context, in workflows.OrderLoad) (f workflows.OrderFacts, _ error) {
-		f.Status, f.ChargeIsDue = b.status, b.charge != "" && b.status == models.OrderPlaced
+		f.Status, f.ChargeIsDue = b.status, b.charge != "" && b.status != models.OrderDeclined
 		if m, ok := b.timeline.Next(in.Done); ok && b.status == models.OrderPlaced {
 			f.Next, f.NextAt = m.Name, m.At
 		}
@@ -59,9 +60,21 @@ func (b *books) bind(env *testsuite.TestWorkflowEnvironment) {
 		return b.charge, nil
 	})
 	workflows.Bind(binder, workflows.CaptureCharge, func(_ context.Context, in workflows.OrderAt) (models.ChargeStatus, error) {
+		switch {
+		case b.status != models.OrderPlaced: // the order needs no money any more
+			b.log, b.charge = append(b.log, "released"), ""
+			return models.ChargeCancelled, nil
+		case b.refusals > 0:
+			b.refusals--
+			return "", models.StateForbids.New("the charge cannot be captured")
+		}
 		b.status = models.OrderPaid
-		b.log = append(b.log, "captured")
+		b.log, b.charge = append(b.log, "captured"), ""
 		return models.ChargeCaptured, nil
+	})
+	workflows.Bind(binder, workflows.ReportStuck, func(_ context.Context, in workflows.OrderStuck) (struct{}, error) {
+		b.log = append(b.log, "stuck "+in.Fault)
+		return struct{}{}, nil
 	})
 }
 
@@ -146,6 +159,14 @@ func TestOrderLifecycle(t *testing.T) {
 		{"card declined, paid again", func() *books { return &books{charge: models.ChargeDeclined} }, func(b *books) []call {
 			return []call{signal(time.Hour, func() { b.status, b.charge = models.OrderPlaced, models.ChargeAuthorized })}
 		}, []string{"placed", "declined", "authorized", "captured", "fulfilled"}},
+		{"capture refused once: a person is asked, and the next day it works", func() *books { return &books{charge: models.ChargeAuthorized, refusals: 1} },
+			func(*books) []call { return nil }, []string{"placed", "authorized", "stuck state-forbids", "authorized", "captured", "fulfilled"}},
+		{"capture refused for good, then paid by bank", func() *books { return &books{charge: models.ChargeAuthorized, refusals: 1000} }, func(b *books) []call {
+			return []call{signal(time.Hour, func() { b.status = models.OrderPaid })}
+		}, []string{"placed", "authorized", "stuck state-forbids", "fulfilled", "authorized", "released"}},
+		{"capture refused for good, then cancelled", func() *books { return &books{charge: models.ChargeAuthorized, refusals: 1000} },
+			func(*books) []call { return []call{cancel(time.Hour, &outcome{})} },
+			[]string{"placed", "authorized", "stuck state-forbids", "cancelled ordered_by_mistake", "authorized", "released"}},
 		{"cancelled at the same moment as paid", invoice, func(b *books) []call {
 			return []call{{day, func(env *testsuite.TestWorkflowEnvironment) {
 				b.status = models.OrderPaid

@@ -83,10 +83,14 @@ func (s *Store) ChargeCaptured(ctx context.Context, c models.Charge, invoiceNumb
 		if err := charges.move(tx.with(ctx), c.ID, models.CaptureCharge, at, nil); err != nil {
 			return err
 		}
-		_, err = tx.RecordPayment(ctx, models.NewPayment{Source: models.SourceCard, SourceAccount: "card", BankReference: c.ID,
+		taken, err := tx.RecordPayment(ctx, models.NewPayment{Source: models.SourceCard, SourceAccount: "card", BankReference: c.ID,
 			Amount: models.Money{Minor: c.AmountMinor, Currency: c.Currency}, ReceivedAt: at, InvoiceNumber: invoiceNumber},
 			models.SystemActor(models.OrderLifecycle), at)
-		return err
+		if err != nil || taken.Unapplied() == 0 {
+			return err
+		}
+		// Other money was quicker: what was taken from the card is owed to the buyer.
+		return tx.OpenCase(ctx, "card-surplus/"+c.ID, invoiceNumber, "a card was charged for an invoice that other money has paid: refund it", at)
 	})
 }
 

@@ -74,7 +74,9 @@ func (s *Store) checkTerms(ctx context.Context, n models.NewOrder, at time.Time)
 	case !n.BillingAddress.Complete():
 		return models.AddressMissing.New("the billing address is not complete").At("/billing_address")
 	case n.PaymentMethod == models.PayByCard && n.CardPaymentMethod == "":
-		return models.PaymentMethodMissing.New("a card payment needs the card's token").At("/card_payment_method")
+		return models.PaymentMethodMissing.New("a card payment needs the card's token").At("/card_token")
+	case n.PaymentMethod == models.PayByInvoice && n.CardPaymentMethod != "":
+		return models.InvalidRequest.New("an order by invoice takes no card").At("/card_token")
 	case n.PaymentMethod != models.PayByCard && n.PaymentMethod != models.PayByInvoice:
 		return models.InvalidRequest.New("unknown payment method").At("/payment_method")
 	case n.DisclaimerVersion == 0:
@@ -118,6 +120,9 @@ func (s *Store) priceLines(ctx context.Context, o *models.Order, lines []models.
 		}
 		if product.Ships() && (o.ShippingAddress == nil || !o.ShippingAddress.Complete()) {
 			return models.AddressMissing.New("a token ships, so a shipping address is needed").At("/shipping_address")
+		}
+		if product.Ships() && !product.SoldTo(o.ShippingAddress.Country) {
+			return models.ProductUnavailable.New("the product is not shipped to this country").At("/shipping_address/country")
 		}
 		if o.Currency != "" && o.Currency != product.Currency {
 			return models.CurrencyMismatch.New("all lines of an order share one currency").At(pointer + "/product_sku")

@@ -28,6 +28,7 @@ func TestDraftOrderRefusesWhatIsMissing(t *testing.T) {
 		{"no billing address", func(n *models.NewOrder) { n.BillingAddress = models.Address{} }, models.AddressMissing},
 		{"a token ships without an address", func(n *models.NewOrder) { n.ShippingAddress = nil }, models.AddressMissing},
 		{"unknown product", func(n *models.NewOrder) { n.Lines[0].ProductSKU = "NOPE" }, models.ProductUnavailable},
+		{"a token to a country that is none", func(n *models.NewOrder) { n.ShippingAddress.Country = "ZZ" }, models.AddressMissing},
 		{"a stranger as beneficiary", func(n *models.NewOrder) { n.Lines[0].BeneficiaryID = stranger.ID }, models.BeneficiaryUnknown},
 		{"nobody as beneficiary", func(n *models.NewOrder) { n.Lines[0].BeneficiaryID = "ac_none" }, models.BeneficiaryUnknown},
 		{"a card order without a card", func(n *models.NewOrder) { n.PaymentMethod = models.PayByCard }, models.PaymentMethodMissing},
@@ -352,4 +353,40 @@ func caseTitles(cases []models.SupportCase, ref string) (titles []string) {
 		}
 	}
 	return titles
+}
+
+// ORD-3: nobody walks around the payment by moving a key or by declaring an invoice paid, not even by hand in the database.
+func TestDatabaseGuardsTheMoney(t *testing.T) {
+	t.Parallel()
+	st, ring := storetest.New(t), storetest.Keyring(t)
+	buyer := storetest.Account(t, st)
+	storetest.FulfilledOrder(t, st, ring, buyer.ID)
+	unpaid := storetest.PlacedOrder(t, st, buyer.ID)
+	for name, statement := range map[string]string{
+		"a key moved to an unpaid line": `update license_keys set order_line_id = (select id from order_lines where order_id = $1)`,
+		"an invoice declared paid":      `update invoices set status = 'paid', paid_minor = total_minor, settled_at = now() where order_id = $1`,
+	} {
+		if _, err := st.Pool().Exec(t.Context(), statement, unpaid.ID); err == nil {
+			t.Errorf("%s was let through", name)
+		}
+	}
+}
+
+// ORD-4: the same notice with another amount changes nothing and becomes a case; money from the future is refused.
+func TestPaymentNoticesThatCannotBe(t *testing.T) {
+	t.Parallel()
+	st := storetest.New(t)
+	o := storetest.PlacedOrder(t, st, storetest.Account(t, st).ID)
+	storetest.Pay(t, st, o, 1000, "a")
+	if r := storetest.Pay(t, st, o, 2000, "a"); !r.Duplicate || r.Payment.AmountMinor != 1000 {
+		t.Errorf("a second notice: %+v", r)
+	}
+	if cases, err := st.Cases(t.Context(), store.Page{}); err != nil || len(cases) != 1 {
+		t.Errorf("cases: %v %v", cases, err)
+	}
+	_, err := st.RecordPayment(t.Context(), models.NewPayment{Source: models.SourceBankTransfer, SourceAccount: "DE02", BankReference: "b",
+		Amount: models.Money{Minor: 1000, Currency: models.USD}, ReceivedAt: storetest.At.AddDate(1, 0, 0)}, models.Actor{ID: "billing"}, storetest.At)
+	if !errors.Is(err, models.InvalidRequest) {
+		t.Errorf("money from the future: %v", err)
+	}
 }

@@ -34,6 +34,9 @@ func (s *Store) RecordPayment(ctx context.Context, n models.NewPayment, by model
 	if n.Amount.Minor <= 0 {
 		return r, models.InvalidRequest.New("the amount must be positive").At("/amount")
 	}
+	if n.ReceivedAt.After(at.Add(24*time.Hour)) || n.ReceivedAt.Before(at.AddDate(-10, 0, 0)) {
+		return r, models.InvalidRequest.New("the money cannot have been received then").At("/received_at")
+	}
 	err := s.InTx(ctx, func(tx *Store) (err error) {
 		r, err = tx.recordPayment(ctx, n, by, at)
 		return err
@@ -54,7 +57,7 @@ func (s *Store) recordPayment(ctx context.Context, n models.NewPayment, by model
 		return r, created.Error
 	}
 	if created.RowsAffected == 0 {
-		return s.recordedBefore(ctx, n)
+		return s.recordedBefore(ctx, n, at)
 	}
 	r.Payment = p
 	if n.InvoiceNumber != "" {
@@ -75,11 +78,18 @@ func (s *Store) recordPayment(ctx context.Context, n models.NewPayment, by model
 		Outcome: models.Succeeded, Detail: map[string]string{"invoice": n.InvoiceNumber, "amount": n.Amount.String()}})
 }
 
-func (s *Store) recordedBefore(ctx context.Context, n models.NewPayment) (PaymentResult, error) {
+// recordedBefore returns the payment that has the notice's identity. A notice that says something else under it changes nothing
+// either, and becomes a case.
+func (s *Store) recordedBefore(ctx context.Context, n models.NewPayment, at time.Time) (PaymentResult, error) {
 	r := PaymentResult{Duplicate: true}
 	err := s.with(ctx).Where("source = ? and source_account = ? and bank_reference = ?", n.Source, n.SourceAccount, n.BankReference).Take(&r.Payment).Error
 	if err != nil {
 		return r, err
+	}
+	if first := (models.Money{Minor: r.Payment.AmountMinor, Currency: r.Payment.Currency}); first != n.Amount {
+		if err := s.OpenCase(ctx, "payment-differs/"+r.Payment.ID, r.Payment.ID, "a payment was notified again with another amount", at); err != nil {
+			return r, err
+		}
 	}
 	r.Allocations, err = s.Allocations(ctx, r.Payment.ID)
 	return r, err
