@@ -48,8 +48,11 @@ type ShippingPolicy struct {
 type SessionPolicy struct {
 	IdleMinutes     int `json:"idle_minutes"`
 	AbsoluteHours   int `json:"absolute_hours"`
-	TriesPerUser    int `json:"tries_per_user"`    // wrong passwords an hour, for one user id as typed
+	TriesPerUser    int `json:"tries_per_user"`    // wrong passwords an hour, for one user id as typed from one network address
 	TriesPerAddress int `json:"tries_per_address"` // wrong passwords an hour
+	// TriesPerUserAnywhere is how many wrong passwords an hour one user id as typed takes from all addresses together. It is so much
+	// larger that a stranger does not easily lock a person out; never more than 100 (NIST SP 800-63B, 5.2.2).
+	TriesPerUserAnywhere int `json:"tries_per_user_anywhere"`
 }
 
 // DefaultPolicy is version 1, as REQUIREMENTS states it.
@@ -60,6 +63,6 @@ func DefaultPolicy() Policy {
 		LicenseKey: LicenseKeyPolicy{TriesPerAccount: 5, TriesPerAddress: 20, LifetimeMonths: 12, PromiseHours: 24},
 		Invoice:    InvoicePolicy{DueDays: 30, ReminderBefore: 7, ReminderAfter: 7, VoidAfter: 15},
 		Shipping:   ShippingPolicy{PromiseFrom: 3, PromiseTo: 5},
-		Session:    SessionPolicy{IdleMinutes: 30, AbsoluteHours: 12, TriesPerUser: 10, TriesPerAddress: 100},
+		Session:    SessionPolicy{IdleMinutes: 30, AbsoluteHours: 12, TriesPerUser: 10, TriesPerAddress: 100, TriesPerUserAnywhere: 100},
 	}
 }

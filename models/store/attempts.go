@@ -23,6 +23,7 @@ const (
 	LicenseKeyByAccount AttemptScope = "license_key/account"
 	LicenseKeyByAddress AttemptScope = "license_key/address"
 	LoginByName         AttemptScope = "login/name"
+	LoginByNameHere     AttemptScope = "login/name+address"
 	LoginByAddress      AttemptScope = "login/address"
 )
 

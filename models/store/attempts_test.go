@@ -139,7 +139,18 @@ func TestAddressesOfOneNetworkCountTogether(t *testing.T) {
 func strictLogins(t *testing.T, st *store.Store) models.SessionPolicy {
 	t.Helper()
 	p := models.DefaultPolicy()
-	p.Version, p.Session.TriesPerUser, p.Session.TriesPerAddress = 2, 3, 5
+	p.Version, p.Session.TriesPerUser, p.Session.TriesPerAddress, p.Session.TriesPerUserAnywhere = 2, 3, 5, 8
 	storetest.Must(t, st.AddPolicy(t.Context(), p, storetest.At.Add(-time.Minute)))
 	return p.Session
+}
+
+// A version of the policy that was stored before the limit over all addresses existed has it all the same.
+func TestOldPoliciesBoundLoginsFromEverywhere(t *testing.T) {
+	st := storetest.New(t)
+	query[int](t, st, `insert into policies (version, body, effective_at)
+		select 2, body #- '{session,tries_per_user_anywhere}', $1 from policies where version = 1 returning version`, storetest.At)
+	p, err := st.CurrentPolicy(t.Context(), storetest.At)
+	if err != nil || p.Version != 2 || p.Session != models.DefaultPolicy().Session {
+		t.Errorf("%v, version %d, %+v", err, p.Version, p.Session)
+	}
 }

@@ -24,7 +24,9 @@ type PasswordLogin struct {
 
 // Login starts a session of password strength. A name that means nobody costs and answers the same as a wrong password, and
 // is throttled the same (ACC-1). Every try is counted before the password is looked at and taken back when it was right, so
-// that no number of simultaneous guesses exceeds the limit and no lock is held while the password is hashed.
+// that no number of simultaneous guesses exceeds the limit and no lock is held while the password is hashed. Tries are counted
+// for the name from one network, for the name from everywhere, and for the network: a stranger who guesses uses up his own
+// tries long before those of the person.
 // Faults: LoginFailed, TooManyTries.
 func (s *Store) Login(ctx context.Context, l PasswordLogin, hasher *password.Hasher, at time.Time) (token models.Secret, session models.Session, err error) {
 	tries, err := s.reserveLogin(ctx, l, at)
@@ -70,7 +72,8 @@ func (s *Store) reserveLogin(ctx context.Context, l PasswordLogin, at time.Time)
 			subject string
 			most    int
 		}{
-			{LoginByName, foldName(l.Name), policy.Session.TriesPerUser},
+			{LoginByNameHere, foldName(l.Name) + "\n" + network(l.Address), policy.Session.TriesPerUser},
+			{LoginByName, foldName(l.Name), policy.Session.TriesPerUserAnywhere},
 			{LoginByAddress, network(l.Address), policy.Session.TriesPerAddress},
 		} {
 			if err := tx.Throttle(ctx, limit.scope, limit.subject, limit.most, guessingWindow, at); err != nil {

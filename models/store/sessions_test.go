@@ -129,37 +129,45 @@ func TestLogin(t *testing.T) {
 			t.Errorf("a stranger can tell %q from %q", r, refusals[0])
 		}
 	}
-	if n := query[int](t, st, "select count(*) from attempts"); n != 2*len(refusals) {
-		t.Errorf("%d tries are counted, want those of %d refusals for name and address", n, len(refusals))
+	if n := query[int](t, st, "select count(*) from attempts"); n != 3*len(refusals) {
+		t.Errorf("%d tries are counted, want those of %d refusals for name, address and both together", n, len(refusals))
 	}
 	if n := query[int](t, st, "select count(*) from audit_events where kind = 'session.started' and actor = $1", ada.ID); n != 6 {
 		t.Errorf("%d audit rows of the account", n)
 	}
 }
 
-// ACC-1: guessing passwords is throttled for a name, whether it exists or not, and for a network address; guesses at the
-// same time gain nothing, and a throttled right password is refused as well.
+// ACC-1: guessing passwords is throttled for a name, whether it exists or not, from one network address and from everywhere, and
+// for a network address; guesses at the same time gain nothing, and a throttled right password is refused as well. A stranger who has
+// used up his tries does not lock the person out.
 func TestLoginThrottle(t *testing.T) {
+	const stranger, home = "192.0.2.1", "198.51.100.1"
 	for _, name := range []string{"ada", "nobody"} {
-		t.Run(name, func(t *testing.T) {
-			st := storetest.New(t)
-			limits := strictLogins(t, st)
-			storetest.Account(t, st, storetest.WithLogin("ada", "ada@example.com"))
-			try := func(p models.Secret, address string, at time.Time) error {
-				_, _, err := st.Login(t.Context(), store.PasswordLogin{Name: name, Password: p, Address: address}, storetest.Hasher, at)
-				return err
-			}
-			got := atOnce(limits.TriesPerUser+10, func(i int) error { return try("wrong", fmt.Sprintf("192.0.2.%d", i), storetest.At) })
+		st := storetest.New(t)
+		limits := strictLogins(t, st)
+		storetest.Account(t, st, storetest.WithLogin("ada", "ada@example.com"))
+		right := map[string]*models.FaultType{"nobody": models.LoginFailed}[name] // what the right password gets where it is looked at
+		try := func(p models.Secret, address string, at time.Time) error {
+			_, _, err := st.Login(t.Context(), store.PasswordLogin{Name: name, Password: p, Address: address}, storetest.Hasher, at)
+			return err
+		}
+		t.Run(name+" from one address", func(t *testing.T) {
+			got := atOnce(limits.TriesPerUser+10, func(int) error { return try("wrong", stranger, storetest.At) })
 			if got[models.LoginFailed.Slug] != limits.TriesPerUser || got[models.TooManyTries.Slug] != 10 {
 				t.Fatalf("answers %v", got)
 			}
-			wantFault(t, try(storetest.Password, "198.51.100.1", storetest.At), models.TooManyTries)
-			later := try(storetest.Password, "198.51.100.1", storetest.At.Add(time.Hour))
-			if name == "ada" {
-				wantFault(t, later, nil)
-			} else {
-				wantFault(t, later, models.LoginFailed)
+			wantFault(t, try(storetest.Password, stranger, storetest.At), models.TooManyTries)
+			wantFault(t, try(storetest.Password, home, storetest.At), right)
+			wantFault(t, try(storetest.Password, stranger, storetest.At.Add(time.Hour)), right)
+		})
+		t.Run(name+" from everywhere", func(t *testing.T) {
+			at := storetest.At.Add(3 * time.Hour)
+			got := atOnce(limits.TriesPerUserAnywhere+10, func(i int) error { return try("wrong", fmt.Sprintf("203.0.113.%d", i), at) })
+			if got[models.LoginFailed.Slug] != limits.TriesPerUserAnywhere || got[models.TooManyTries.Slug] != 10 {
+				t.Fatalf("answers %v", got)
 			}
+			wantFault(t, try(storetest.Password, home, at), models.TooManyTries)
+			wantFault(t, try(storetest.Password, home, at.Add(time.Hour)), right)
 		})
 	}
 	t.Run("address", func(t *testing.T) {
