@@ -15,8 +15,9 @@ import (
 // class, and returns how many it made. What has no month of its own goes to the partition for the rest; a month of which events are
 // there already stays there. Call it well before the months begin.
 //
-// A partition is made aside and then attached, which does not wait for logins, nor they for it, except for those that write
-// to the rest at that moment. It waits at most a second for its locks: fault ServiceDown, to be tried again.
+// A partition is made aside and then attached. Writers of its class wait for that moment: one that had already chosen the
+// rest for an event of the month would fail. They wait at most a second, and so does this: fault ServiceDown, to be tried
+// again.
 func (s *Store) EnsureAuditPartitions(ctx context.Context, from time.Time, months int) (made int, err error) {
 	from = from.UTC()
 	for i := range months {
@@ -51,6 +52,7 @@ func (s *Store) ensureAuditPartition(ctx context.Context, class models.Retention
 		_, err := tx.Exec(ctx, fmt.Sprintf(`
 			create table %[1]s (like %[2]s including defaults including constraints);
 			create trigger audit_no_truncate before truncate on %[1]s for each statement execute function refuse_change();
+			lock table only %[2]s in share row exclusive mode;
 			alter table %[2]s attach partition %[1]s for values from ('%[3]s') to ('%[4]s')`,
 			name, parent, month.Format(time.RFC3339), month.AddDate(0, 1, 0).Format(time.RFC3339)))
 		made = err == nil

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -132,6 +133,10 @@ func (f verificationFacts) decide(q VerificationRequest, policy models.OTPPolicy
 func writeVerification(ctx context.Context, conn *pgxpool.Conn, f verificationFacts, d decision, actor models.Actor, at time.Time) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settling)
 	defer cancel()
+	detail, err := verificationDetail(actor.PartnerID, d.result)
+	if err != nil {
+		return err
+	}
 	var b pgx.Batch
 	if d.tried {
 		b.Queue(updateAuthenticator, f.place, f.authenticator.ID, d.state.Next, d.state.Drift, d.failures)
@@ -140,7 +145,7 @@ func writeVerification(ctx context.Context, conn *pgxpool.Conn, f verificationFa
 	if d.result == models.Accepted {
 		outcome = models.Succeeded
 	}
-	b.Queue(insertVerification, at, actor.ID, f.credentialID(), f.authenticatorID(), outcome, verificationDetail(actor.PartnerID, d.result))
+	b.Queue(insertVerification, at, actor.ID, f.credentialID(), f.authenticatorID(), outcome, detail)
 	if d.locks {
 		queueLock(&b, f, actor, at)
 	}
@@ -176,9 +181,10 @@ func queueLock(b *pgx.Batch, f verificationFacts, actor models.Actor, at time.Ti
 }
 
 // verificationDetail is what the audit trail keeps of a verification besides who asked and about whom.
-func verificationDetail(partnerID string, result models.VerificationResult) string {
-	if partnerID == "" {
-		return `{"result": "` + string(result) + `"}`
-	}
-	return `{"result": "` + string(result) + `", "partner": "` + partnerID + `"}`
+func verificationDetail(partnerID string, result models.VerificationResult) (string, error) {
+	b, err := json.Marshal(struct {
+		Partner string                    `json:"partner,omitempty"`
+		Result  models.VerificationResult `json:"result"`
+	}{partnerID, result})
+	return string(b), err
 }

@@ -238,6 +238,42 @@ func TestVerifyAcceptsACodeOnce(t *testing.T) {
 	}
 }
 
+// LOG-3: the window is the policy's; what was skipped is spent; a clock's drift is remembered, and the window moves with it.
+func TestVerifyWindow(t *testing.T) {
+	t.Run("counter", func(t *testing.T) {
+		l := newLogin(t, storetest.New(t), storetest.EventDevice)
+		ahead := int64(models.DefaultPolicy().OTP.HOTPLookAhead)
+		for _, c := range []struct {
+			counter int64
+			want    models.VerificationResult
+		}{
+			{l.device.Next + ahead, models.ResultWrongCode}, {l.device.Next + ahead - 1, models.Accepted},
+			{l.device.Next, models.ResultWrongCode}, {l.device.Next + ahead, models.Accepted},
+		} {
+			if got := l.verify(t, l.ask(l.device.Code(c.counter))); got != c.want {
+				t.Fatalf("counter %d: %s, want %s", c.counter, got, c.want)
+			}
+		}
+	})
+	t.Run("clock", func(t *testing.T) {
+		l := newLogin(t, storetest.New(t), storetest.ClockDevice)
+		skew := int64(models.DefaultPolicy().OTP.TOTPWindow)
+		for i, c := range []struct {
+			ahead int64 // of the real time, in steps
+			want  models.VerificationResult
+		}{
+			// The registration has taught that this clock is one step ahead.
+			{1 + skew + 1, models.ResultWrongCode}, {1 + skew, models.Accepted}, {1 + 2*skew + 1, models.ResultWrongCode}, {1 + 2*skew, models.Accepted},
+		} {
+			at := codeLater.Add(time.Duration(i) * time.Hour)
+			q := l.ask(l.device.Code(otp.Step(l.device.Params, at) + c.ahead))
+			if v, err := l.Verify(t.Context(), q, l.ring, storetest.At, at); err != nil || v.Result != c.want {
+				t.Fatalf("%d steps ahead: %s, %v, want %s", c.ahead, v.Result, err, c.want)
+			}
+		}
+	})
+}
+
 // LOG-4: failures that come at once all count; the policy's tenth locks, and neither the right code nor further failures
 // change that.
 func TestVerifyLocks(t *testing.T) {
