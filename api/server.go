@@ -48,13 +48,14 @@ type Check struct {
 
 // Config is what the API is made of.
 type Config struct {
-	Store      *store.Store
-	Lifecycles Lifecycles
-	Keyring    *seal.Keyring
-	AuditKeys  *seal.Verifier   // of the audit trail's checkpoints
-	Passwords  *password.Hasher // nil: the usual costs
-	Clock      func() time.Time // the vendor's clock; may be virtual in the sandbox
-	CodeClock  func() time.Time // real time, for one-time passwords, signatures and leases
+	Store          *store.Store
+	Lifecycles     Lifecycles
+	Keyring        *seal.Keyring
+	AuditKeys      *seal.Verifier   // of the audit trail's checkpoints
+	CheckpointFile string           // keeps them outside the database; empty: truncation cannot be checked
+	Passwords      *password.Hasher // nil: the usual costs
+	Clock          func() time.Time // the vendor's clock; may be virtual in the sandbox
+	CodeClock      func() time.Time // real time, for one-time passwords, signatures and leases
 
 	Carrier         CarrierWebhooks
 	CarrierName     string // under which this carrier's events are kept; empty: "carrier"

@@ -5,17 +5,21 @@ import (
 	"errors"
 	"time"
 
+	"tokendesk/internal/checkpoints"
 	"tokendesk/internal/seal"
 	"tokendesk/models"
 	"tokendesk/models/store"
 )
 
 // Sealer chains the audit trail: what was written since the last time is hashed onto the chain of its class, and the
-// checkpoint is signed (SEC-3).
+// checkpoint is signed and kept outside the database (SEC-3).
 type Sealer struct {
-	Store  *store.Store
-	Signer *seal.Signer
-	Clock  Clock
+	Store          *store.Store
+	Signer         *seal.Signer
+	Clock          Clock
+	CheckpointFile string // gets a line for each seal; empty: checkpoints are in the database only
+
+	owed map[models.RetentionClass]bool // sealed, and the checkpoint is not in the file yet
 }
 
 // Run seals until the context ends.
@@ -32,9 +36,31 @@ func (s *Sealer) partitions(ctx context.Context) (int, error) {
 }
 
 func (s *Sealer) chain(ctx context.Context) (rows int, err error) {
-	for _, class := range []models.RetentionClass{models.AuthenticationEvents, models.LifecycleEvents, models.AdministrationEvents} {
-		_, e := s.Store.SealAudit(ctx, class, s.Signer, s.Clock())
-		err = errors.Join(err, e)
+	for _, class := range models.RetentionClasses() {
+		err = errors.Join(err, s.seal(ctx, class))
 	}
 	return 0, err
+}
+
+// seal seals a class. A checkpoint that could not be written to the file is owed until the next time.
+func (s *Sealer) seal(ctx context.Context, class models.RetentionClass) error {
+	rows, err := s.Store.SealAudit(ctx, class, s.Signer, s.Clock())
+	if err != nil || s.CheckpointFile == "" {
+		return err
+	}
+	if s.owed == nil {
+		s.owed = map[models.RetentionClass]bool{}
+	}
+	if rows > 0 {
+		s.owed[class] = true
+	}
+	if !s.owed[class] {
+		return nil
+	}
+	c, ok, err := s.Store.LastCheckpoint(ctx, class)
+	if err == nil && ok {
+		err = checkpoints.Append(s.CheckpointFile, c)
+	}
+	s.owed[class] = err != nil
+	return err
 }

@@ -242,6 +242,9 @@ type AuditChain struct {
 	Findings []AuditFinding `json:"findings"`
 	Intact   bool           `json:"intact"`
 
+	// TruncationChecked Whether a checkpoint kept outside of the database was there to hold the chain against.
+	TruncationChecked bool `json:"truncation_checked"`
+
 	// Unsealed Events that wait for the next checkpoint.
 	Unsealed int64 `json:"unsealed"`
 }
@@ -280,7 +283,15 @@ type AuditFinding struct {
 // AuditVerification defines model for AuditVerification.
 type AuditVerification struct {
 	Chains []AuditChain `json:"chains"`
-	Intact bool         `json:"intact"`
+
+	// Intact Whether nothing was found.
+	Intact bool `json:"intact"`
+
+	// RejectedCheckpoints Lines kept outside of the database that are no checkpoints or were not signed by Tokendesk, the first hundred. None is trusted.
+	RejectedCheckpoints []RejectedCheckpoint `json:"rejected_checkpoints"`
+
+	// TruncationChecked Whether each chain was held against checkpoints kept outside of the database. Where false, one that was cut off may look intact.
+	TruncationChecked bool `json:"truncation_checked"`
 }
 
 // Authenticator defines model for Authenticator.
@@ -733,6 +744,14 @@ type ProductKind = models.ProductKind
 // ProductList defines model for ProductList.
 type ProductList struct {
 	Items []Product `json:"items"`
+}
+
+// RejectedCheckpoint defines model for RejectedCheckpoint.
+type RejectedCheckpoint struct {
+	Detail string `json:"detail"`
+
+	// Line Counts from 1.
+	Line int64 `json:"line"`
 }
 
 // RetentionClass defines model for RetentionClass.
@@ -1308,7 +1327,7 @@ type ClientInterface interface {
 
 	// VerifyAudit Check the audit chains
 	//
-	// Recomputes every chain and checks every signed checkpoint. It may take a minute.
+	// Recomputes every chain, checks every signed checkpoint, and holds the chains against the checkpoints that are kept outside of the database: a trail that was cut off is not intact. It may take a minute.
 	//
 	// Corresponds with GET /v1/audit/verification (the `VerifyAudit` operationId).
 	VerifyAudit(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
@@ -1804,7 +1823,7 @@ func (c *Client) GetAccount(ctx context.Context, accountID AccountID, reqEditors
 
 // VerifyAudit Check the audit chains
 //
-// Recomputes every chain and checks every signed checkpoint. It may take a minute.
+// Recomputes every chain, checks every signed checkpoint, and holds the chains against the checkpoints that are kept outside of the database: a trail that was cut off is not intact. It may take a minute.
 //
 // Corresponds with GET /v1/audit/verification (the `VerifyAudit` operationId).
 func (c *Client) VerifyAudit(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {

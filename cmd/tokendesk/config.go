@@ -19,6 +19,7 @@ type environment struct {
 	MetricsAddress    string `env:"TOKENDESK_METRICS_ADDR" envDefault:"127.0.0.1:9090"`
 	KeyringFile       string `env:"TOKENDESK_KEYRING_FILE,required,notEmpty"`
 	SigningKeyFile    string `env:"TOKENDESK_SIGNING_KEY_FILE,required,notEmpty"`
+	CheckpointFile    string `env:"TOKENDESK_CHECKPOINT_FILE"`
 	CreateKeys        bool   `env:"TOKENDESK_CREATE_KEYS" envDefault:"false"`
 	Sandbox           bool   `env:"TOKENDESK_SANDBOX" envDefault:"false"`
 
@@ -66,7 +67,7 @@ func (e environment) config(api, work bool) app.Config {
 		API: api, Worker: work,
 		DatabaseURL: e.DatabaseURL, TemporalAddress: e.TemporalAddress, Namespace: e.TemporalNamespace, TemporalUI: e.TemporalUI,
 		APIAddress: e.APIAddress, MetricsAddress: e.MetricsAddress,
-		KeyringFile: e.KeyringFile, SigningKeyFile: e.SigningKeyFile, CreateKeys: e.CreateKeys,
+		KeyringFile: e.KeyringFile, SigningKeyFile: e.SigningKeyFile, CheckpointFile: e.CheckpointFile, CreateKeys: e.CreateKeys,
 		Mail:    app.Mail{Host: e.SMTPHost, Port: e.SMTPPort, TLS: e.SMTPTLS, User: e.SMTPUser, Password: models.Secret(e.SMTPPassword), From: e.MailFrom},
 		Payment: app.Payment{StripeKey: models.Secret(e.StripeKey), WebhookSecrets: secrets(e.StripeWebhookSecrets)},
 		Carrier: app.Carrier{URL: e.CarrierURL, Key: models.Secret(e.CarrierKey), WebhookSecrets: secrets(e.CarrierWebhookSecrets)},

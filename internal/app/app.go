@@ -140,7 +140,7 @@ func (a *App) startWorker(ctx context.Context) error {
 	a.run(ctx, func(ctx context.Context) { keepStarting(ctx, w) })
 	a.run(ctx, (&worker.Dispatcher{Store: a.store, Client: lifecycles, Clock: a.cfg.Clock}).Run)
 	a.run(ctx, (&worker.Housekeeper{Store: a.store, Client: lifecycles, Mailer: mailer, Clock: a.cfg.Clock}).Run)
-	a.run(ctx, (&worker.Sealer{Store: a.store, Signer: a.signer, Clock: a.cfg.Clock}).Run)
+	a.run(ctx, (&worker.Sealer{Store: a.store, Signer: a.signer, Clock: a.cfg.Clock, CheckpointFile: a.cfg.CheckpointFile}).Run)
 	return nil
 }
 

@@ -23,6 +23,7 @@ type Config struct {
 
 	KeyringFile    string // key-encryption keys of seeds and mailed license keys
 	SigningKeyFile string // signs the audit trail's checkpoints
+	CheckpointFile string // keeps them outside the database, where api and worker both reach it; empty: truncation cannot be checked
 	CreateKeys     bool   // make missing key files; never in production
 
 	Mail    Mail

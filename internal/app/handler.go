@@ -14,7 +14,7 @@ import (
 // handler assembles the API.
 func (a *App) handler() (http.Handler, error) {
 	c := api.Config{
-		Store: a.store, Lifecycles: workflows.NewClient(a.engine), Keyring: a.keyring, AuditKeys: a.signer.Verifier,
+		Store: a.store, Lifecycles: workflows.NewClient(a.engine), Keyring: a.keyring, AuditKeys: a.signer.Verifier, CheckpointFile: a.cfg.CheckpointFile,
 		Clock: a.cfg.Clock, CodeClock: RealClock,
 		Carrier: a.gateways.carrier, CarrierName: activities.CarrierSource, PaymentWebhooks: a.gateways.payments,
 		Seller: a.cfg.Seller, Bank: a.cfg.Bank, Logger: slog.Default(), Registry: a.registry,
