@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -93,7 +94,9 @@ func (s *server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		h.Set("WWW-Authenticate", `Bearer realm="tokendesk"`)
 	}
 	h.Set("Content-Type", mediaProblem)
-	body, _ := json.Marshal(problem(c, f, err)) // made of strings and numbers only
+	p := problem(c, f, err)
+	p.AllowedActions = slices.DeleteFunc(slices.Clone(f.Allowed), func(action string) bool { return !s.operations.offer(action, c.caller.roles) })
+	body, _ := json.Marshal(p) // made of strings and numbers only
 	w.WriteHeader(status)
 	_, _ = w.Write(append(body, '\n')) // the caller may be gone
 }
@@ -102,7 +105,7 @@ func problem(c *call, f *models.Fault, err error) gen.Problem {
 	p := gen.Problem{
 		Type: "/problems/" + f.Type.Slug, Title: f.Type.Title, Status: int32(statusOf(f.Type)),
 		Instance: "/requests/" + c.requestID, RequestID: c.requestID,
-		Detail: optional(f.Detail), Next: optional(f.Type.Next), AllowedActions: f.Allowed,
+		Detail: optional(f.Detail), Next: optional(f.Type.Next),
 	}
 	if f.Field != "" {
 		detail := f.Detail

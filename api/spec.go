@@ -135,3 +135,13 @@ func (o operations) performs(event string, roles []models.Role) bool {
 	}
 	return false
 }
+
+// offer reports whether one of the roles may perform an event of that name, on whichever kind of thing: a refusal does not say which.
+func (o operations) offer(event string, roles []models.Role) bool {
+	for _, op := range o {
+		if _, name, ok := strings.Cut(op.event, "."); ok && name == event && slices.ContainsFunc(roles, op.allows) {
+			return true
+		}
+	}
+	return false
+}

@@ -51,11 +51,20 @@ func (a Account) Validate() error {
 	return nil
 }
 
-// CheckPassword refuses a password that is too short, or is the account's own user id or e-mail. Fault: PasswordWeak.
+// CheckPassword refuses a password that is too short, repeats one character, or is the account's own user id or e-mail. Fault:
+// PasswordWeak, which says which of them.
 func (a Account) CheckPassword(p Secret) error {
 	text := p.Reveal()
-	if utf8.RuneCountInString(text) < minPasswordLength || strings.EqualFold(text, a.UserID) || strings.EqualFold(text, a.Email) {
-		return PasswordWeak.New("").At("/password")
+	first, _ := utf8.DecodeRuneInString(text)
+	switch {
+	case strings.EqualFold(text, a.UserID):
+		return PasswordWeak.New("the password is the user id").At("/password")
+	case strings.EqualFold(text, a.Email):
+		return PasswordWeak.New("the password is the e-mail address").At("/password")
+	case utf8.RuneCountInString(text) < minPasswordLength:
+		return PasswordWeak.New("the password is shorter than %d characters", minPasswordLength).At("/password")
+	case strings.Trim(text, string(first)) == "":
+		return PasswordWeak.New("the password repeats one character").At("/password")
 	}
 	return nil
 }

@@ -58,7 +58,7 @@ var (
 var (
 	LoginFailed   = declare(Unauthenticated, "login-failed", "The user id or the password is not correct", "try again, or recover the password")
 	AccountExists = declare(Conflict, "account-exists", "The user id is taken", "choose another user id")
-	PasswordWeak  = declare(Refused, "password-weak", "The password is too weak", "use at least 12 characters")
+	PasswordWeak  = declare(Refused, "password-weak", "The password is too weak", "use a phrase of at least 12 characters")
 )
 
 // Faults of a person's tokens.

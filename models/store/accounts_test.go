@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -93,17 +94,28 @@ func TestPartners(t *testing.T) {
 	wantFault(t, err, models.NoSuchThing)
 }
 
-// ACC-1: passwords that are too easy.
+// ACC-1: passwords that are too easy are refused, with the reason.
 func TestCheckPassword(t *testing.T) {
 	a := models.Account{UserID: "ada-of-lovelace", Email: "ada@example.com"}
-	for p, want := range map[models.Secret]*models.FaultType{
-		"short":                models.PasswordWeak,
-		"ÄÖÜäöüÄÖÜäö":          models.PasswordWeak, // characters count, not bytes
-		"ADA-of-lovelace":      models.PasswordWeak,
-		"ada@example.com":      models.PasswordWeak,
-		"twelve chars":         nil,
-		"a much longer phrase": nil,
+	for p, why := range map[models.Secret]string{
+		"short":                "shorter than 12 characters",
+		"ÄÖÜäöüÄÖÜäö":          "shorter than 12 characters", // characters count, not bytes
+		"ADA-of-lovelace":      "is the user id",
+		"ada@example.com":      "is the e-mail address",
+		"aaaaaaaaaaaa":         "repeats one character",
+		"ÄÄÄÄÄÄÄÄÄÄÄÄ":         "repeats one character",
+		"twelve chars":         "",
+		"a much longer phrase": "",
+		"aaaaaaaabaaaaaaa":     "",
 	} {
-		wantFault(t, a.CheckPassword(p), want)
+		err := a.CheckPassword(p)
+		if why == "" {
+			wantFault(t, err, nil)
+			continue
+		}
+		wantFault(t, err, models.PasswordWeak)
+		if f, ok := errors.AsType[*models.Fault](err); !ok || !strings.Contains(f.Detail, why) {
+			t.Errorf("%q: %v, want %s", p.Reveal(), err, why)
+		}
 	}
 }

@@ -169,6 +169,10 @@ func (s *Store) bind(ctx context.Context, c models.Credential, t models.Token, s
 
 // ResetRegistration lets a token be tried again after too many wrong codes (REG-1: support must reset). Fault: NoSuchThing.
 func (s *Store) ResetRegistration(ctx context.Context, serial, reason string, by models.Actor, at time.Time) error {
+	reason, err := checkReason(reason)
+	if err != nil {
+		return err
+	}
 	return s.InTx(ctx, func(tx *Store) error {
 		r := tx.with(ctx).Exec("delete from registration_tries where serial = ?", serial)
 		if r.Error != nil {

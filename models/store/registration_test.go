@@ -253,6 +253,7 @@ func TestRegisterLocksAfterWrongCodes(t *testing.T) {
 	_, err := w.register(t, w.registration(codeNow))
 	wantFault(t, err, models.TokenNotActivable)
 	support := models.Actor{ID: "ak_support", Role: models.RoleSupport}
+	wantFault(t, w.ResetRegistration(t.Context(), w.device.Serial, " \u00a0 ", support, storetest.At), models.InvalidRequest) // a reason of blanks
 	wantFault(t, w.ResetRegistration(t.Context(), w.device.Serial, "identified by phone", support, storetest.At), nil)
 	wantFault(t, w.ResetRegistration(t.Context(), w.device.Serial, "again", support, storetest.At), models.NoSuchThing)
 	if _, err := w.register(t, w.registration(codeNow)); err != nil {

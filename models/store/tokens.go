@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"gorm.io/gorm/clause"
 	"tokendesk/models"
 )
 
-// maxReason bounds what is written beside a token's status, in bytes.
+// maxReason bounds what is written beside a token's status, in characters.
 const maxReason = 200
 
 // SaveTokenModel adds a type of token, or changes its reorder level. The kind of a model that has tokens cannot change.
@@ -93,9 +94,9 @@ func (s *Store) RetireToken(ctx context.Context, serial, reason string, by model
 }
 
 func (s *Store) changeToken(ctx context.Context, serial string, event models.TokenEvent, reason string, by models.Actor, at time.Time) error {
-	reason = strings.TrimSpace(reason)
-	if reason == "" || len(reason) > maxReason {
-		return models.InvalidRequest.New("a reason of at most %d characters is needed", maxReason).At("/reason")
+	reason, err := checkReason(reason)
+	if err != nil {
+		return err
 	}
 	return s.InTx(ctx, func(tx *Store) error {
 		state, err := tokens.lock(ctx, tx, serial)
@@ -126,4 +127,13 @@ func (s *Store) stockChanged(ctx context.Context, serial string, at time.Time) e
 		return s.wakeBackorders(ctx, t.Model, serial, at)
 	}
 	return s.watchStock(ctx, t.Model, at)
+}
+
+// checkReason takes the blanks around a reason away; one of blanks only is none. Fault: InvalidRequest.
+func checkReason(reason string) (string, error) {
+	reason = strings.TrimSpace(reason)
+	if reason == "" || utf8.RuneCountInString(reason) > maxReason {
+		return "", models.InvalidRequest.New("a reason of at most %d characters is needed", maxReason).At("/reason")
+	}
+	return reason, nil
 }
