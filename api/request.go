@@ -41,7 +41,7 @@ func (s *server) check(c *gin.Context) {
 	body := checkedBody{Reader: bytes.NewReader(data)}
 	if op.body != nil && !slices.Contains(op.roles, gateway) { // a gateway's signature comes before everything else
 		if body.value, err = parseJSON(data); err != nil {
-			s.abort(c, models.InvalidRequest.New("%s", err))
+			s.abort(c, unreadable(err))
 			return
 		}
 		if err := checkBody(op, body.value); err != nil {
@@ -51,6 +51,14 @@ func (s *server) check(c *gin.Context) {
 	}
 	c.Request.Body = body
 	c.Next()
+}
+
+// unreadable is the fault of a body that parseJSON refuses.
+func unreadable(err error) error {
+	if r, ok := errors.AsType[*rejection](err); ok {
+		return r
+	}
+	return models.InvalidRequest.New("%s", err)
 }
 
 // checkedBody is a body that has been read; the generated server asks it for the value that was validated.

@@ -58,7 +58,7 @@ func readVerification(op *operation, w http.ResponseWriter, r *http.Request) (q 
 	}
 	value, err := parseJSON(data)
 	if err != nil {
-		return q, models.InvalidRequest.New("%s", err)
+		return q, unreadable(err)
 	}
 	if q, ok := verificationOf(value); ok {
 		return q, nil
