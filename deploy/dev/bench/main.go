@@ -24,7 +24,7 @@ type figure struct {
 	Name     string  `json:"name"`
 	Value    float64 `json:"value"`
 	Unit     string  `json:"unit"`
-	Baseline float64 `json:"baseline,omitempty"` // what the value is held against, in the unit that the name says
+	Baseline float64 `json:"baseline"` // what the value is held against, in the unit that the name says
 	Limit    string  `json:"limit,omitempty"`    // what the value must keep, for example ">= 0.5"
 	Kept     bool    `json:"kept"`
 }
@@ -56,7 +56,9 @@ func (r *report) show(f figure) {
 		r.missing++
 	}
 	if r.json {
-		_ = json.NewEncoder(r.out).Encode(f)
+		e := json.NewEncoder(r.out)
+		e.SetEscapeHTML(false) // limits read ">= 0.5"
+		_ = e.Encode(f)
 		return
 	}
 	line := fmt.Sprintf("  %-58s %12.4g %-8s", f.Name, f.Value, f.Unit)
