@@ -24,8 +24,8 @@ type figure struct {
 	Name     string  `json:"name"`
 	Value    float64 `json:"value"`
 	Unit     string  `json:"unit"`
-	Baseline float64 `json:"baseline"` // what the value is held against, in the unit that the name says
-	Limit    string  `json:"limit,omitempty"`    // what the value must keep, for example ">= 0.5"
+	Baseline float64 `json:"baseline"`        // what the value is held against, in the unit that the name says
+	Limit    string  `json:"limit,omitempty"` // what the value must keep, for example ">= 0.5"
 	Kept     bool    `json:"kept"`
 }
 
