@@ -38,7 +38,7 @@ func (s *server) createVerification(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, err)
 		return
 	}
-	answer := gen.Verification{Result: v.Result, Accepted: v.Result == models.Accepted}
+	answer := gen.Verification{Result: v.Result, Accepted: v.Result == models.Accepted, Next: optional(v.Result.Next())}
 	if answer.Accepted {
 		level := int32(v.Level)
 		answer.CredentialID, answer.Strength, answer.Level = &v.CredentialID, &v.Strength, &level

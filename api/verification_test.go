@@ -82,7 +82,34 @@ func TestVerificationForAnotherPartner(t *testing.T) {
 	token, _, err := h.st.CreateAPIKey(t.Context(), "app", models.RoleRelyingApp, partner.ID, h.now())
 	storetest.Must(t, err)
 	v := read[gen.Verification](h.post(token, verificationPath, map[string]any{"serial": device.Serial, "code": device.Press(h.now())}).want(http.StatusOK))
-	if v.Result != models.ResultNotAccepted || v.CredentialID != nil {
+	if v.Result != models.ResultNotAccepted || v.CredentialID != nil || deref(v.Next) != "contact support" {
 		t.Errorf("verified %+v", v)
+	}
+}
+
+// LOG-8: a refusal names the next step, except that of a wrong code, which tells nothing, and an accepted code has none.
+func TestVerificationNamesTheNextStep(t *testing.T) {
+	h := newHouse(t)
+	account, _ := h.person()
+	c, device := storetest.Registered(t, h.st, h.ring, account, storetest.EventDevice, h.now())
+	token := h.as(models.RoleRelyingApp)
+	verify := func(code models.Secret) gen.Verification {
+		return read[gen.Verification](h.post(token, verificationPath, map[string]any{"serial": device.Serial, "code": code}).want(http.StatusOK))
+	}
+	if v := verify(device.Press(h.now())); !v.Accepted || v.Next != nil {
+		t.Errorf("accepted: %+v", v)
+	}
+	if v := verify("000000"); v.Result != models.ResultWrongCode || v.Next != nil {
+		t.Errorf("wrong code: %+v", v)
+	}
+	h.setClock(c.ExpiresAt.Add(time.Second))
+	if v := verify(device.Press(h.now())); v.Result != models.ResultExpired || deref(v.Next) != "renew the credential" {
+		t.Errorf("expired: %+v", v)
+	}
+	for result, next := range map[models.VerificationResult]bool{models.Accepted: false, models.ResultWrongCode: false, models.ResultLocked: true,
+		models.ResultSuspended: true, models.ResultPendingApproval: true, models.ResultPending: true, models.ResultRevoked: true} {
+		if (result.Next() != "") != next {
+			t.Errorf("%s: %q", result, result.Next())
+		}
 	}
 }

@@ -26,3 +26,23 @@ func (c Credential) Unusable(at time.Time) (reason VerificationResult, ok bool) 
 	}
 	return ResultRevoked, false
 }
+
+// Next names the holder's next step after a refusal (LOG-8), in words that a relying application may show. There is none for a
+// wrong code, which tells nothing of what it was tried on, nor for an accepted one.
+func (r VerificationResult) Next() string {
+	switch r {
+	case ResultLocked:
+		return "resynchronise the token: log in to Tokendesk with your password and enter two consecutive codes"
+	case ResultSuspended:
+		return "re-enable the credential if you suspended it yourself, otherwise ask your administrator to"
+	case ResultExpired:
+		return "renew the credential"
+	case ResultPendingApproval:
+		return "wait until the credential is approved"
+	case ResultPending:
+		return "complete the activation: log in to Tokendesk and register the token"
+	case ResultRevoked, ResultNotAccepted:
+		return "contact support"
+	}
+	return ""
+}

@@ -928,6 +928,9 @@ type Verification struct {
 	// Level 2 not proofed, 3 proofed.
 	Level *int32 `json:"level,omitempty"`
 
+	// Next What the holder can do next, unless the code was accepted or wrong.
+	Next *string `json:"next,omitempty"`
+
 	// Result `accepted`, or why not.
 	Result models.VerificationResult `json:"result"`
 
