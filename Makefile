@@ -20,7 +20,7 @@ run: build-dev
 	@exec bin/tokendesk-dev run
 
 stop:
-	@if [ -x bin/tokendesk-dev ]; then bin/tokendesk-dev stop; fi
+	@if [ -x bin/tokendesk-dev ]; then bin/tokendesk-dev stop; else echo "nothing to stop: the stack was never built here"; fi
 
 build-dev:
 	@deploy/dev/build

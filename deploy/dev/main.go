@@ -19,7 +19,10 @@ import (
 	"time"
 
 	"tokendesk/deploy/dev/stack"
+	"tokendesk/internal/app"
+	"tokendesk/internal/demodata"
 	"tokendesk/internal/pgcluster"
+	"tokendesk/internal/seal"
 )
 
 func main() {
@@ -70,6 +73,9 @@ func run() error {
 	if err != nil {
 		return err
 	}
+	if err := loadStock(ctx, s, cfg); err != nil {
+		return errors.Join(err, s.Close())
+	}
 	announce(s, cfg.StateDir, time.Since(began))
 	<-ctx.Done()
 	fmt.Println("\nstopping …")
@@ -77,6 +83,16 @@ func run() error {
 	err = s.Close()
 	fmt.Printf("stopped in %.1f s; state is kept in %s\n", time.Since(began).Seconds(), cfg.StateDir)
 	return err
+}
+
+// loadStock puts demo tokens into stock, so that what is ordered is shipped. Tests start stacks whose stock is empty.
+func loadStock(ctx context.Context, s *stack.Stack, cfg stack.Config) error {
+	cfg.Say("loading the demo stock")
+	ring, err := seal.OpenKeyring(filepath.Join(cfg.StateDir, "keyring.json"))
+	if err != nil {
+		return err
+	}
+	return demodata.LoadStock(ctx, s.App().Store(), ring, s.Secrets(), app.RealClock())
 }
 
 // untilInterrupted returns a context that ends with the first Ctrl-C or request to terminate. Another one ends the process at
@@ -121,7 +137,7 @@ func announce(s *stack.Stack, dir string, took time.Duration) {
 	at := s.Record()
 	fmt.Printf("\nTokendesk is up after %.1f s.\n\n", took.Seconds())
 	for _, line := range [][2]string{
-		{"API and console", at.APIURL},
+		{"API", at.APIURL},
 		{"API reference", at.APIURL + "/docs"},
 		{"Mailbox", at.APIURL + "/sandbox/mailbox"},
 		{"Temporal UI", at.UIURL},
@@ -134,10 +150,11 @@ func announce(s *stack.Stack, dir string, took time.Duration) {
 	fmt.Println("  Try: make demo        Stop: Ctrl-C        Forget everything: make clean")
 }
 
-// stop ends a running stack, and the PostgreSQL server that a killed one left behind.
+// stop ends a running stack, and the PostgreSQL server that a killed one left behind, and says which of them there was.
 func stop() error {
 	dir := stateDir()
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+		fmt.Printf("nothing to stop: there is no %s\n", dir)
 		return nil
 	}
 	lock := filepath.Join(dir, "lock")
@@ -146,7 +163,15 @@ func stop() error {
 		l, err := pgcluster.TryLock(lock)
 		if err == nil {
 			defer l.Release()
-			return pgcluster.Stop(context.Background(), dir)
+			if err := pgcluster.Stop(context.Background(), dir); err != nil {
+				return err
+			}
+			if asked {
+				fmt.Printf("stopped; state is kept in %s\n", dir)
+			} else {
+				fmt.Printf("no stack was running in %s; a PostgreSQL server that one left behind is stopped\n", dir)
+			}
+			return nil
 		}
 		var held *pgcluster.HeldError
 		if !errors.As(err, &held) || held.PID == 0 {
@@ -157,6 +182,7 @@ func stop() error {
 		}
 		if !asked {
 			asked = true
+			fmt.Printf("stopping process %d …\n", held.PID)
 			if err := syscall.Kill(held.PID, syscall.SIGTERM); err != nil {
 				return fmt.Errorf("stopping process %d: %w", held.PID, err)
 			}
