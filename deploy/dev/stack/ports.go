@@ -63,9 +63,48 @@ func (e *PortBusyError) Error() string {
 	return fmt.Sprintf("port %d, which %s needs, is in use by another program: stop that one, or choose another port with %s=…", e.Port, e.What, e.Variable)
 }
 
+// distinctPorts refuses one port for two services that this stack starts.
+func (s *Stack) distinctPorts() error {
+	taken := map[int]portUse{}
+	for _, use := range s.cfg.Ports.uses() {
+		ours := s.wants(use.Variable) || use.Variable == "TOKENDESK_POSTGRES_PORT" && s.cfg.DatabaseURL == ""
+		if !ours {
+			continue
+		}
+		other, twice := taken[*use.Port]
+		if twice && *use.Port != 0 {
+			return fmt.Errorf("port %d is chosen for both %s and %s: choose another port with %s=… or %s=…",
+				*use.Port, other.What, use.What, other.Variable, use.Variable)
+		}
+		taken[*use.Port] = use
+	}
+	return nil
+}
+
+// explainBusy names the service behind an address that somebody took after checkPorts had tried it.
+func (s *Stack) explainBusy(err error) error {
+	op, ok := errors.AsType[*net.OpError](err)
+	if !ok || !errors.Is(err, syscall.EADDRINUSE) {
+		return err
+	}
+	address, ok := op.Addr.(*net.TCPAddr)
+	if !ok {
+		return err
+	}
+	for _, use := range s.cfg.Ports.uses() {
+		if *use.Port == address.Port && s.wants(use.Variable) {
+			return &PortBusyError{Port: address.Port, What: use.What, Variable: use.Variable}
+		}
+	}
+	return err
+}
+
 // checkPorts tries all ports before anything is started. PostgreSQL's is left to its own start, since a server that a killed
 // stack left running rightly holds it.
 func (s *Stack) checkPorts(context.Context) error {
+	if err := s.distinctPorts(); err != nil {
+		return err
+	}
 	for _, use := range s.cfg.Ports.uses() {
 		port := *use.Port
 		if port == 0 || !s.wants(use.Variable) {

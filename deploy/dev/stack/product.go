@@ -68,7 +68,7 @@ func (s *Stack) startProduct(ctx context.Context) error {
 		return err
 	}
 	if p.App, err = app.Start(ctx, cfg); err != nil {
-		return err
+		return s.explainBusy(err)
 	}
 	p.apiURL = p.APIURL()
 	s.product = p

@@ -17,6 +17,7 @@ import (
 
 	"tokendesk/deploy/dev/stack"
 	"tokendesk/deploy/dev/stack/stacktest"
+	"tokendesk/internal/app"
 	"tokendesk/internal/pgcluster"
 )
 
@@ -143,6 +144,42 @@ func TestBusyPortIsNamedWithItsVariable(t *testing.T) {
 				t.Errorf("more than one sentence: %q", err)
 			}
 		})
+	}
+}
+
+// One port for two services is refused in a sentence that names both variables.
+func TestOnePortForTwoServices(t *testing.T) {
+	_, err := stack.Start(t.Context(), stack.Config{StateDir: openDir(t), Ports: stack.Ports{API: 18080, Postgres: 18080}})
+	if err == nil || strings.Contains(err.Error(), "\n") {
+		t.Fatalf("not one sentence: %v", err)
+	}
+	for _, part := range []string{"18080", "the API", "TOKENDESK_API_PORT", "PostgreSQL", "TOKENDESK_POSTGRES_PORT"} {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("%q is not in %q", part, err)
+		}
+	}
+}
+
+// A port that is taken between the check and the start is named like one that was taken before.
+func TestPortTakenWhileStarting(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, err = stack.Start(t.Context(), stack.Config{StateDir: openDir(t), NoUI: true, Ports: stack.Ports{API: port},
+		Product: stack.ProductOptions{Configure: func(cfg *app.Config) {
+			if l, err = net.Listen("tcp", cfg.APIAddress); err != nil {
+				t.Error(err)
+			}
+		}}})
+	defer l.Close()
+	var busy *stack.PortBusyError
+	if !errors.As(err, &busy) || busy.Variable != "TOKENDESK_API_PORT" || busy.Port != port {
+		t.Errorf("got %v", err)
 	}
 }
 
