@@ -80,7 +80,7 @@ func Latest(ctx context.Context, file string, keys *seal.Verifier) (Known, error
 	if err != nil {
 		return Known{}, fmt.Errorf("read the checkpoints: %w", err)
 	}
-	defer f.Close() //nolint:errcheck // it was only read
+	defer f.Close()
 	r := reader{keys: keys, newest: map[models.RetentionClass]models.Checkpoint{}, met: map[place]bool{}}
 	lines := bufio.NewReader(f)
 	for n := 1; ; n++ {
