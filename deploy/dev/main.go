@@ -169,7 +169,7 @@ func stop() error {
 			if asked {
 				fmt.Printf("stopped; state is kept in %s\n", dir)
 			} else {
-				fmt.Printf("no stack was running in %s; a PostgreSQL server that one left behind is stopped\n", dir)
+				fmt.Printf("no stack is running in %s, nor a PostgreSQL server that one left behind\n", dir)
 			}
 			return nil
 		}
