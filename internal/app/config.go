@@ -36,8 +36,7 @@ type Config struct {
 	MailboxAddress string       // where the sandbox's mailbox listens; empty: Mail says where mail goes
 	AutoDelivery   AutoDelivery // how quickly the sandbox's carrier delivers by itself
 
-	TemporalUI string       // for links; may be empty
-	Clock      worker.Clock // the vendor's now; the real one where nil
+	Clock worker.Clock // the vendor's now; the real one where nil
 }
 
 // Mail says how mail leaves.

@@ -26,13 +26,21 @@ func must(t testing.TB, err error) {
 // eventually waits for a condition; what says what for.
 func eventually(t testing.TB, patience time.Duration, what string, holds func() bool) {
 	t.Helper()
-	tick := time.NewTicker(50 * time.Millisecond)
+	if !within(patience, holds) {
+		t.Fatalf("waited %v in vain for %s", patience, what)
+	}
+}
+
+// within looks again and again whether the condition holds, and gives up after the patience.
+func within(patience time.Duration, holds func() bool) bool {
+	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for deadline := time.Now().Add(patience); !holds(); <-tick.C {
 		if time.Now().After(deadline) {
-			t.Fatalf("waited %v in vain for %s", patience, what)
+			return false
 		}
 	}
+	return true
 }
 
 // ground is a running stack and what a test sees of it.

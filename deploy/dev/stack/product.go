@@ -87,7 +87,7 @@ func (s *Stack) productConfig() (app.Config, error) {
 	secrets := []models.Secret{models.Secret(rand.Text())} // the simulators live in this process and die with it
 	cfg := app.Config{
 		API: true, Worker: true,
-		DatabaseURL: s.database, TemporalAddress: s.temporal, Namespace: Namespace, TemporalUI: s.UIURL(),
+		DatabaseURL: s.database, TemporalAddress: s.temporal, Namespace: Namespace,
 		APIAddress: local(s.cfg.Ports.API), MetricsAddress: local(metrics), MailboxAddress: local(s.cfg.Ports.SMTP),
 		KeyringFile: filepath.Join(s.cfg.StateDir, "keyring.json"), SigningKeyFile: filepath.Join(s.cfg.StateDir, "signing-key.json"), CreateKeys: true,
 		CheckpointFile: filepath.Join(s.cfg.StateDir, "checkpoints.log"),
