@@ -127,7 +127,12 @@ func (o *Orders) authorize(ctx context.Context, in workflows.OrderAt) (models.Ch
 	case payment.Authorized, payment.Captured:
 		return models.ChargeAuthorized, o.Store.ChargeAuthorized(ctx, c, held.Ref, in.At)
 	case payment.ActionRequired: // the buyer's bank wants the buyer, who is not here: give it up and let the buyer pay again
-		if err := o.release(ctx, c, held.Ref); err != nil {
+		c.ProviderRef = &held.Ref
+		if _, err := o.release(ctx, c); errors.Is(err, models.StateForbids) {
+			if err := o.Store.OpenCase(ctx, "charge-left/"+c.ID, in.Number, "a card charge that waits for its holder could not be cancelled: cancel it at the processor", in.At); err != nil {
+				return "", err
+			}
+		} else if err != nil {
 			return "", err
 		}
 		return models.ChargeDeclined, o.Store.ChargeDeclined(ctx, c, in.Number, string(payment.AuthenticationRequired), in.At)
@@ -159,8 +164,12 @@ func (o *Orders) capture(ctx context.Context, in workflows.OrderAt) (models.Char
 		return "", err
 	}
 	if invoice.Status != models.InvoiceOpen {
-		if err := o.release(ctx, c, *c.ProviderRef); err != nil {
+		became, err := o.release(ctx, c)
+		switch {
+		case err != nil:
 			return "", err
+		case became == payment.Captured: // an earlier capture had worked, and its answer was lost
+			return models.ChargeCaptured, o.Store.ChargeCaptured(ctx, c, invoice.Number, in.At)
 		}
 		return models.ChargeCancelled, o.Store.ChargeCancelled(ctx, c, in.At)
 	}
@@ -168,11 +177,14 @@ func (o *Orders) capture(ctx context.Context, in workflows.OrderAt) (models.Char
 	if errors.Is(err, models.CardDeclined) {
 		return models.ChargeDeclined, o.Store.ChargeDeclined(ctx, c, in.Number, models.FaultOf(err).Detail, in.At)
 	}
-	if gone, e := o.holdIsGone(ctx, *c.ProviderRef, err); gone || e != nil { // it has lapsed, or was cancelled at the provider
+	if errors.Is(err, models.StateForbids) {
+		became, e := o.becameOf(ctx, c)
 		if e != nil {
 			return "", e
 		}
-		return models.ChargeDeclined, o.Store.ChargeDeclined(ctx, c, in.Number, string(payment.DeclinedByBank), in.At)
+		if over(became) { // the hold has lapsed, or was cancelled at the processor
+			return models.ChargeDeclined, o.Store.ChargeDeclined(ctx, c, in.Number, string(payment.DeclinedByBank), in.At)
+		}
 	}
 	if err != nil {
 		return "", fmt.Errorf("capture a charge: %w", err)
@@ -180,34 +192,40 @@ func (o *Orders) capture(ctx context.Context, in workflows.OrderAt) (models.Char
 	return models.ChargeCaptured, o.Store.ChargeCaptured(ctx, c, invoice.Number, in.At)
 }
 
-// release gives a hold up. That there is none any more is as good.
-func (o *Orders) release(ctx context.Context, c models.Charge, ref string) error {
-	_, err := o.Payments.Cancel(ctx, c.ID+"/cancel", ref)
-	if gone, e := o.holdIsGone(ctx, ref, err); gone || e != nil {
-		return e
+// release gives a charge up and tells what has become of it: it is over, or its money was taken already. A charge that the
+// processor keeps alive against our will is for a person: then the refusal stands.
+func (o *Orders) release(ctx context.Context, c models.Charge) (payment.Status, error) {
+	_, err := o.Payments.Cancel(ctx, c.ID+"/cancel", *c.ProviderRef)
+	if err == nil {
+		return payment.Cancelled, nil
 	}
-	if err != nil {
-		return fmt.Errorf("release a hold: %w", err)
+	err = fmt.Errorf("release a charge: %w", err)
+	if !errors.Is(err, models.StateForbids) {
+		return "", err
 	}
-	return nil
+	became, e := o.becameOf(ctx, c)
+	switch {
+	case e != nil:
+		return "", e
+	case over(became), became == payment.Captured:
+		return became, nil
+	}
+	return "", err
 }
 
-// holdIsGone asks the provider whether it refused because there is no hold any more. A hold that is still there, or money that
-// was taken, is for a person to look at: then the refusal stands.
-func (o *Orders) holdIsGone(ctx context.Context, ref string, refusal error) (bool, error) {
-	switch {
-	case errors.Is(refusal, models.NoSuchThing):
-		return true, nil
-	case !errors.Is(refusal, models.StateForbids):
-		return false, nil
-	}
-	now, err := o.Payments.Fetch(ctx, ref)
+func (o *Orders) becameOf(ctx context.Context, c models.Charge) (payment.Status, error) {
+	now, err := o.Payments.Fetch(ctx, *c.ProviderRef)
 	if err != nil {
-		return false, fmt.Errorf("look at a charge: %w", err)
+		return "", fmt.Errorf("look at a charge: %w", err)
 	}
-	return now.Status != payment.Authorized && now.Status != payment.Captured, nil
+	return now.Status, nil
+}
+
+// over reports whether a charge can take no money any more.
+func over(s payment.Status) bool {
+	return s == payment.Cancelled || s == payment.Declined || s == payment.Refunded
 }
 
 func (o *Orders) reportStuck(ctx context.Context, in workflows.OrderStuck) (none, error) {
-	return none{}, o.Store.OpenCase(ctx, "stuck/"+in.Number+"/"+in.Fault, in.Number, "the order cannot go on: "+in.Fault, in.At)
+	return none{}, o.Store.ReopenCase(ctx, "stuck/"+in.Number, in.Number, "the order cannot go on, look at its card charge: "+in.Fault, in.At)
 }

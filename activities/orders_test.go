@@ -2,16 +2,20 @@ package activities_test
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/workflow"
 	"tokendesk/activities"
+	"tokendesk/activities/gateway/payment"
 	"tokendesk/activities/gateway/payment/simulator"
 	"tokendesk/activities/gateway/sandbox"
 	"tokendesk/internal/testpg"
 	"tokendesk/models"
+	"tokendesk/models/store"
 	"tokendesk/models/store/storetest"
 	"tokendesk/workflows"
 )
@@ -21,6 +25,57 @@ type quiet struct{}
 func (quiet) Accept()             {}
 func (quiet) Reject(error)        {}
 func (quiet) Complete(any, error) {}
+
+// live runs the lifecycle of an order to its end, in virtual time.
+func live(t *testing.T, steps *activities.Orders, number string) {
+	t.Helper()
+	var suite testsuite.WorkflowTestSuite
+	env := suite.NewTestWorkflowEnvironment()
+	env.SetStartTime(storetest.At)
+	env.SetTestTimeout(time.Minute)
+	env.RegisterWorkflowWithOptions(workflows.Order, workflow.RegisterOptions{Name: string(models.OrderLifecycle)})
+	steps.Bind(workflows.NewBinder(env))
+	env.RegisterDelayedCallback(func() { env.UpdateWorkflow(workflows.PlaceUpdate, "place", quiet{}) }, 0)
+	env.ExecuteWorkflow(string(models.OrderLifecycle), workflows.OrderInput{Number: number})
+	if err := env.GetWorkflowError(); err != nil || !env.IsWorkflowCompleted() {
+		t.Fatalf("ended with %v", err)
+	}
+}
+
+// ORD-4: a capture worked, its answer was lost, and a bank transfer paid the invoice meanwhile: both moneys are in the books, and a
+// person is told to refund the card.
+func TestCardAndBankBothPaid(t *testing.T) {
+	t.Parallel()
+	st, ring := storetest.New(t), storetest.Keyring(t)
+	outside, err := sandbox.Open(t.Context(), testpg.Empty(t))
+	storetest.Must(t, err)
+	t.Cleanup(outside.Close)
+	processor, err := simulator.New(t.Context(), outside, simulator.Config{})
+	storetest.Must(t, err)
+	o, err := st.DraftOrder(t.Context(), storetest.NewOrder(storetest.Account(t, st).ID, models.PayByCard, storetest.TokenSKU), storetest.At)
+	storetest.Must(t, err)
+	storetest.Must(t, st.PlaceOrder(t.Context(), o.Number, storetest.At))
+	c, err := st.LiveCharge(t.Context(), o.Number)
+	storetest.Must(t, err)
+	held, err := processor.Authorize(t.Context(), payment.AuthorizeRequest{IdempotencyKey: c.ID + "/authorize", Amount: o.Total(), PaymentMethod: c.PaymentMethod, OrderNumber: o.Number})
+	storetest.Must(t, err)
+	storetest.Must(t, st.ChargeAuthorized(t.Context(), c, held.Ref, storetest.At))
+	_, err = processor.Capture(t.Context(), c.ID+"/capture", held.Ref, o.Total())
+	storetest.Must(t, err)
+	storetest.Pay(t, st, o, o.TotalMinor, "bank")
+
+	live(t, &activities.Orders{Store: st, Payments: processor, Sealer: ring}, o.Number)
+	for account, want := range map[string]int64{"card_clearing": 4900, "bank": 4900, "unapplied_cash": -4900} {
+		if got, err := st.Balance(t.Context(), account, models.USD); err != nil || got != want {
+			t.Errorf("%s: %d, want %d (%v)", account, got, want, err)
+		}
+	}
+	cases, err := st.Cases(t.Context(), store.Page{})
+	storetest.Must(t, err)
+	if !slices.ContainsFunc(cases, func(c models.SupportCase) bool { return strings.Contains(c.Title, "refund") }) {
+		t.Errorf("nobody is told to refund: %v", cases)
+	}
+}
 
 // ORD-2, OPS-2: a card order on a real database and a stateful processor that misbehaves: it is charged once, whatever answers get
 // lost, and never without becoming paid.
@@ -62,17 +117,7 @@ func TestCardOrder(t *testing.T) {
 			draft, err := st.DraftOrder(t.Context(), n, storetest.At)
 			storetest.Must(t, err)
 
-			var suite testsuite.WorkflowTestSuite
-			env := suite.NewTestWorkflowEnvironment()
-			env.SetStartTime(storetest.At)
-			env.SetTestTimeout(time.Minute)
-			env.RegisterWorkflowWithOptions(workflows.Order, workflow.RegisterOptions{Name: string(models.OrderLifecycle)})
-			(&activities.Orders{Store: st, Payments: processor, Sealer: ring}).Bind(workflows.NewBinder(env))
-			env.RegisterDelayedCallback(func() { env.UpdateWorkflow(workflows.PlaceUpdate, "place", quiet{}) }, 0)
-			env.ExecuteWorkflow(string(models.OrderLifecycle), workflows.OrderInput{Number: draft.Number})
-			if err := env.GetWorkflowError(); err != nil || !env.IsWorkflowCompleted() {
-				t.Fatalf("ended with %v", err)
-			}
+			live(t, &activities.Orders{Store: st, Payments: processor, Sealer: ring}, draft.Number)
 
 			if got := storetest.Order(t, st, draft.Number); got.Status != c.want {
 				t.Errorf("the order is %s, want %s", got.Status, c.want)

@@ -67,7 +67,8 @@ func (c *Client) PlaceOrder(ctx context.Context, number string) (models.OrderSta
 	return status, nil
 }
 
-// CancelOrder cancels an unpaid order. updateID makes the command idempotent; it is the caller's idempotency key.
+// CancelOrder cancels an unpaid order. updateID makes the command idempotent; it is made of the caller's
+// idempotency key.
 // Faults: StateForbids with what is allowed, NoSuchThing, ServiceDown.
 func (c *Client) CancelOrder(ctx context.Context, number string, by models.Actor, reason models.CancelReason, updateID string) error {
 	ctx, cancel := context.WithTimeout(ctx, c.patience)

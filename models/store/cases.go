@@ -19,6 +19,15 @@ func (s *Store) OpenCase(ctx context.Context, dedupeKey, subjectRef, title strin
 	return nil
 }
 
+// ReopenCase is OpenCase for what has come up again: a case that was closed is open once more.
+func (s *Store) ReopenCase(ctx context.Context, dedupeKey, subjectRef, title string, at time.Time) error {
+	if err := s.OpenCase(ctx, dedupeKey, subjectRef, title, at); err != nil {
+		return err
+	}
+	return fault(s.with(ctx).Table("support_cases").Where("dedupe_key = ? and state = ?", dedupeKey, models.CaseClosed).
+		Updates(map[string]any{"state": models.CaseOpen, "closed_at": nil, "title": title}).Error)
+}
+
 // Cases lists open cases, oldest first.
 func (s *Store) Cases(ctx context.Context, p Page) ([]models.SupportCase, error) {
 	var rows []models.SupportCase

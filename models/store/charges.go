@@ -14,10 +14,30 @@ func (s *Store) intendCharge(ctx context.Context, o models.Order, attempt int, m
 	return c, s.with(ctx).Create(&c).Error
 }
 
+// checkCard refuses a card's own number: what comes here is the processor's token for it.
+func checkCard(method models.Secret) error {
+	digits := 0
+	for _, r := range method.Reveal() {
+		switch {
+		case '0' <= r && r <= '9':
+			digits++
+		case r != ' ' && r != '-':
+			return nil
+		}
+	}
+	if digits >= 12 && digits <= 19 {
+		return models.InvalidRequest.New("this is a card number; send the processor's token for the card").At("/card_token")
+	}
+	return nil
+}
+
 // NewCharge records the intent to pay a declined order with another card (ORD-2). The order's lifecycle is asked for it
 // by an Update that carries the charge's id.
 func (s *Store) NewCharge(ctx context.Context, number string, method models.Secret, by models.Actor, at time.Time) (models.Charge, error) {
 	var c models.Charge
+	if err := checkCard(method); err != nil {
+		return c, err
+	}
 	err := s.InTx(ctx, func(tx *Store) error {
 		o, err := tx.OrderByNumber(ctx, number)
 		if err != nil {
@@ -101,7 +121,7 @@ func (s *Store) ChargeDeclined(ctx context.Context, c models.Charge, number, rea
 		if err != nil || state == models.ChargeDeclined {
 			return err
 		}
-		if err := charges.move(tx.with(ctx), c.ID, models.DeclineCharge, at, map[string]any{"decline_reason": reason}); err != nil {
+		if err := charges.move(tx.with(ctx), c.ID, models.DeclineCharge, at, map[string]any{"decline_reason": reason, "provider_ref": c.ProviderRef}); err != nil {
 			return err
 		}
 		o, err := tx.OrderByNumber(ctx, number)

@@ -72,7 +72,7 @@ func (s *Store) checkTerms(ctx context.Context, n models.NewOrder, at time.Time)
 	case len(n.Lines) == 0:
 		return models.InvalidRequest.New("an order needs at least one line").At("/lines")
 	case !n.BillingAddress.Complete():
-		return models.AddressMissing.New("the billing address is not complete").At("/billing_address")
+		return models.AddressMissing.New("the billing address is not complete, or its country is not known").At("/billing_address")
 	case n.PaymentMethod == models.PayByCard && n.CardPaymentMethod == "":
 		return models.PaymentMethodMissing.New("a card payment needs the card's token").At("/card_token")
 	case n.PaymentMethod == models.PayByInvoice && n.CardPaymentMethod != "":
@@ -81,6 +81,9 @@ func (s *Store) checkTerms(ctx context.Context, n models.NewOrder, at time.Time)
 		return models.InvalidRequest.New("unknown payment method").At("/payment_method")
 	case n.DisclaimerVersion == 0:
 		return models.DisclaimerMissing.New("").At("/disclaimer_version")
+	}
+	if err := checkCard(n.CardPaymentMethod); err != nil {
+		return err
 	}
 	current, err := s.CurrentDisclaimer(ctx, at)
 	if err != nil {
@@ -119,7 +122,7 @@ func (s *Store) priceLines(ctx context.Context, o *models.Order, lines []models.
 			return models.ProductUnavailable.New("the product is not sold in the beneficiary's country").At(pointer + "/product_sku")
 		}
 		if product.Ships() && (o.ShippingAddress == nil || !o.ShippingAddress.Complete()) {
-			return models.AddressMissing.New("a token ships, so a shipping address is needed").At("/shipping_address")
+			return models.AddressMissing.New("a token ships: the shipping address is missing or not complete, or its country is not known").At("/shipping_address")
 		}
 		if product.Ships() && !product.SoldTo(o.ShippingAddress.Country) {
 			return models.ProductUnavailable.New("the product is not shipped to this country").At("/shipping_address/country")

@@ -31,6 +31,9 @@ func TestDraftOrderRefusesWhatIsMissing(t *testing.T) {
 		{"a token to a country that is none", func(n *models.NewOrder) { n.ShippingAddress.Country = "ZZ" }, models.AddressMissing},
 		{"a stranger as beneficiary", func(n *models.NewOrder) { n.Lines[0].BeneficiaryID = stranger.ID }, models.BeneficiaryUnknown},
 		{"nobody as beneficiary", func(n *models.NewOrder) { n.Lines[0].BeneficiaryID = "ac_none" }, models.BeneficiaryUnknown},
+		{"a card's own number", func(n *models.NewOrder) {
+			n.PaymentMethod, n.CardPaymentMethod = models.PayByCard, "4242 4242 4242 4242"
+		}, models.InvalidRequest},
 		{"a card order without a card", func(n *models.NewOrder) { n.PaymentMethod = models.PayByCard }, models.PaymentMethodMissing},
 		{"unknown payment method", func(n *models.NewOrder) { n.PaymentMethod = "barter" }, models.InvalidRequest},
 	}
@@ -364,6 +367,9 @@ func TestDatabaseGuardsTheMoney(t *testing.T) {
 	unpaid := storetest.PlacedOrder(t, st, buyer.ID)
 	for name, statement := range map[string]string{
 		"a key moved to an unpaid line": `update license_keys set order_line_id = (select id from order_lines where order_id = $1)`,
+		"an invoice asking for nothing": `update invoices set total_minor = 0, paid_minor = 0, status = 'paid' where order_id = $1`,
+		"a paid line moved under it":    `update order_lines set order_id = $1 where order_id <> $1`,
+		"money applied without an end":  `insert into allocations (payment_id, invoice_id, amount_minor, at) select p.id, i.id, 4900, now() from payments p, invoices i where i.order_id = $1`,
 		"an invoice declared paid":      `update invoices set status = 'paid', paid_minor = total_minor, settled_at = now() where order_id = $1`,
 	} {
 		if _, err := st.Pool().Exec(t.Context(), statement, unpaid.ID); err == nil {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"tokendesk/models"
@@ -31,6 +32,7 @@ func (r PaymentResult) Unapplied() int64 {
 // Faults: NoSuchThing (invoice), CurrencyMismatch, InvalidRequest.
 func (s *Store) RecordPayment(ctx context.Context, n models.NewPayment, by models.Actor, at time.Time) (PaymentResult, error) {
 	var r PaymentResult
+	n.SourceAccount, n.BankReference = strings.TrimSpace(n.SourceAccount), strings.TrimSpace(n.BankReference)
 	if n.Amount.Minor <= 0 {
 		return r, models.InvalidRequest.New("the amount must be positive").At("/amount")
 	}
