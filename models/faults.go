@@ -42,7 +42,6 @@ var (
 // Token stock and shipping (SHP).
 var (
 	SeedFileInvalid = declare(Refused, "seed-file-invalid", "The seed file cannot be imported", "correct the file; nothing was imported")
-	NoStock         = declare(Conflict, "no-stock", "No token of this model is in stock", "import stock; the shipment waits")
 	SignatureWrong  = declare(Unauthenticated, "signature-wrong", "The signature does not fit", "sign the request with the current secret")
 )
 

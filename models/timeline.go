@@ -14,7 +14,6 @@ const (
 	InvoiceReminderDue    MilestoneName = "invoice_reminder_due"
 	InvoiceReminderAfter  MilestoneName = "invoice_reminder_after_due"
 	InvoiceVoided         MilestoneName = "invoice_voided"
-	ShipmentPromised      MilestoneName = "delivery_promised"
 	ShipmentLate          MilestoneName = "delivery_late"
 	CredentialExpires     MilestoneName = "credential_expires"
 )
