@@ -66,8 +66,18 @@ type Account struct {
 	MiddleName     string
 	LastName       string
 	Country        string
-	PasswordHash   string    // argon2id, PHC format
-	CreatedAt      time.Time `gorm:"autoCreateTime:false"`
+	PasswordHash   string // argon2id, PHC format
+	// PreviousPasswordHash is of the person's own choice before the present password; neither may be chosen again. Empty: none.
+	PreviousPasswordHash string
+	PasswordVersion      int        // counts changes of the password
+	MustChangePassword   bool       // the password is temporary: nothing else may be done before it is changed (MGT-4)
+	PasswordExpiresAt    *time.Time // when a temporary password lapses
+	CreatedAt            time.Time  `gorm:"autoCreateTime:false"`
+}
+
+// PasswordLapsed reports whether the password is a temporary one that proves nothing any more: only recovery helps then.
+func (a Account) PasswordLapsed(at time.Time) bool {
+	return a.PasswordExpiresAt != nil && !at.Before(*a.PasswordExpiresAt)
 }
 
 // LegalName is the name as the account has it, first to last.
