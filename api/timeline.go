@@ -118,7 +118,11 @@ func (s *server) GetCredentialTimeline(ctx context.Context, r gen.GetCredentialT
 	}
 	at := s.Clock()
 	shown := c.Displayed(models.AllLocked(bound), at)
-	return gen.GetCredentialTimeline200JSONResponse(timeline(c.ID, string(shown), credentialOutlook(c, shown), models.CredentialTimeline(c), at,
+	ahead, err := s.Store.CredentialTimeline(ctx, c, at)
+	if err != nil {
+		return nil, err
+	}
+	return gen.GetCredentialTimeline200JSONResponse(timeline(c.ID, string(shown), credentialOutlook(c, shown), ahead, at,
 		s.credentialActions(ctx, c))), nil
 }
 

@@ -31,8 +31,9 @@ type Product struct {
 	Name        string
 	Description string
 	Kind        ProductKind
-	Proofing    bool   // the person's identity is proofed: level 3
-	Market      string // ISO 3166-1 alpha-2, or "*" for every market
+	BaseKind    *ProductKind // of a product that changes a credential: the kind of credential that it is for
+	Proofing    bool         // the person's identity is proofed: level 3
+	Market      string       // ISO 3166-1 alpha-2, or "*" for every market
 	TokenModel  *string
 	TermMonths  int
 	PriceMinor  int64

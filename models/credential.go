@@ -22,6 +22,7 @@ const (
 	ApproveCredential  CredentialEvent = "approve"
 	ProofCredential    CredentialEvent = "proof"
 	RegisterCredential CredentialEvent = "register"
+	AwaitReplacement   CredentialEvent = "await_replacement"
 	RevokeCredential   CredentialEvent = "revoke"
 )
 
@@ -30,7 +31,8 @@ var CredentialMachine = Machine[CredentialPhase, CredentialEvent]{Name: "credent
 	{[]CredentialPhase{PendingApproval}, ApproveCredential, PendingRegistration, ByPerson, "an administrator approved it (SPN-3)"},
 	{[]CredentialPhase{PendingProofing}, ProofCredential, PendingRegistration, ByWorld, "the person's identity is proofed (PRF-4)"},
 	{[]CredentialPhase{PendingRegistration}, RegisterCredential, CredentialActive, ByPerson, "its first authenticator is registered (REG-1)"},
-	{[]CredentialPhase{PendingApproval, PendingProofing, PendingRegistration, CredentialActive}, RevokeCredential, CredentialRevoked, ByPerson, "revoked, for good (MGT-4)"},
+	{[]CredentialPhase{CredentialActive}, AwaitReplacement, PendingRegistration, ByPerson, "its only token is revoked while a replacement is under way (MGT-4, MGT-6)"},
+	{[]CredentialPhase{PendingApproval, PendingProofing, PendingRegistration, CredentialActive}, RevokeCredential, CredentialRevoked, ByPerson, "revoked, for good, by a person or by time (MGT-4, LIF-1)"},
 }}
 
 // Subscribed reports whether a product of the kind becomes a credential of its own. The others change one that exists.
@@ -51,8 +53,12 @@ type Credential struct {
 	PurchasedAt     time.Time // the term starts here
 	ExpiresAt       time.Time // E
 	ExpiredAt       *time.Time
-	SuspendedAt     *time.Time
+	SuspendedAt     *time.Time // by command (MGT-3)
+	SuspendedBy     *Suspender
+	TermSuspendedAt *time.Time // by time (LIF-1)
+	ReviewSince     *time.Time // its revocation waits for a person (LIF-3)
 	RevokedAt       *time.Time
+	RevokeReason    *RevokeReason
 	CreatedAt       time.Time `gorm:"autoCreateTime:false"`
 	UpdatedAt       time.Time `gorm:"autoUpdateTime:false"`
 }
@@ -77,7 +83,7 @@ func (c Credential) Displayed(locked bool, at time.Time) DisplayedStatus {
 	switch {
 	case c.Phase == CredentialRevoked:
 		return ShownRevoked
-	case c.SuspendedAt != nil:
+	case c.SuspendedAt != nil, c.TermSuspendedAt != nil:
 		return ShownSuspended
 	case !at.Before(c.ExpiresAt):
 		return ShownExpired

@@ -87,6 +87,9 @@ type OrderLine struct {
 	ProductSKU    string
 	BeneficiaryID string // the account that the line is bought for
 	PriceMinor    int64
+	// CredentialID is the credential that the line renews, or whose token it replaces.
+	CredentialID      *string
+	ReplacementReason *ReplacementReason // of a replacement
 }
 
 // NewOrder is what a buyer asks for (ORD-1).
@@ -103,8 +106,10 @@ type NewOrder struct {
 
 // NewOrderLine is one product for one beneficiary; an empty beneficiary is the buyer.
 type NewOrderLine struct {
-	ProductSKU    string
-	BeneficiaryID string
+	ProductSKU        string
+	BeneficiaryID     string
+	CredentialID      string            // of a renewal or a replacement
+	ReplacementReason ReplacementReason // of a replacement
 }
 
 // CancelReason says why an order was cancelled; a code, so that no personal data enters the engine.

@@ -11,6 +11,26 @@ type Policy struct {
 	Invoice    InvoicePolicy    `json:"invoice"`
 	Shipping   ShippingPolicy   `json:"shipping"`
 	Session    SessionPolicy    `json:"session"`
+	Life       LifePolicy       `json:"life"`
+	Tokens     TokenPolicy      `json:"tokens"`
+}
+
+// LifePolicy dates the life of a credential (LIF). E is the end of the term, R the day of its revocation.
+type LifePolicy struct {
+	NoticeBefore      int   `json:"notice_before"`       // days before E: the expiry notice is mailed and renewal opens
+	GraceMonths       int   `json:"grace_months"`        // calendar months from E to R
+	SuspendBefore     int   `json:"suspend_before"`      // days before R: suspended at the start of that day
+	Reminders         []int `json:"reminders"`           // days before a revocation, descending: a reminder each
+	LastInvoiceBefore int   `json:"last_invoice_before"` // days before R: the last day to ask for an invoice
+	LastRenewalBefore int   `json:"last_renewal_before"` // days before R: renewal closes at close of business
+	SuspensionDays    int   `json:"suspension_days"`     // a suspension by command ends in a revocation at the end of this day (LIF-2)
+	ReviewDays        int   `json:"review_days"`         // a revocation whose reminders all failed waits so long for a person (LIF-3)
+}
+
+// TokenPolicy says how long a token is replaced free, and from when on a renewal warns of its age (MGT-6).
+type TokenPolicy struct {
+	WarrantyDays int `json:"warranty_days"` // from purchase
+	OldYears     int `json:"old_years"`
 }
 
 // OTPPolicy bounds what a one-time password may match.
@@ -64,5 +84,8 @@ func DefaultPolicy() Policy {
 		Invoice:    InvoicePolicy{DueDays: 30, ReminderBefore: 7, ReminderAfter: 7, VoidAfter: 15},
 		Shipping:   ShippingPolicy{PromiseFrom: 3, PromiseTo: 5},
 		Session:    SessionPolicy{IdleMinutes: 30, AbsoluteHours: 12, TriesPerUser: 10, TriesPerAddress: 100, TriesPerUserAnywhere: 100},
+		Life: LifePolicy{NoticeBefore: 30, GraceMonths: 12, SuspendBefore: 60, Reminders: []int{30, 15, 3}, LastInvoiceBefore: 5,
+			LastRenewalBefore: 1, SuspensionDays: 60, ReviewDays: 14},
+		Tokens: TokenPolicy{WarrantyDays: 45, OldYears: 3},
 	}
 }

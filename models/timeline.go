@@ -15,7 +15,6 @@ const (
 	InvoiceReminderAfter  MilestoneName = "invoice_reminder_after_due"
 	InvoiceVoided         MilestoneName = "invoice_voided"
 	ShipmentLate          MilestoneName = "delivery_late"
-	CredentialExpires     MilestoneName = "credential_expires"
 )
 
 // Milestone is one dated step: what happens then if nobody acts.
@@ -23,6 +22,10 @@ type Milestone struct {
 	Name MilestoneName `json:"name"`
 	At   time.Time     `json:"at"`
 	What string        `json:"what"` // plain words
+	// Key names the milestone together with the date that it belongs to, where it is performed once per such date.
+	Key string `json:"-"`
+	// Passive milestones change what may be done from then on; nothing is performed at them.
+	Passive bool `json:"-"`
 }
 
 // Timeline is a lifecycle's milestones in order of time.
@@ -59,10 +62,19 @@ func (p Policy) Location() *time.Location {
 	return time.UTC
 }
 
-// StartOfDay is midnight of the day, days later, in the zone.
+// StartOfDay is the first moment of the day, days later, in the zone. That is midnight, or, where clocks jump over midnight, the
+// moment at which they do.
 func StartOfDay(t time.Time, days int, zone *time.Location) time.Time {
 	l := t.In(zone)
-	return time.Date(l.Year(), l.Month(), l.Day()+days, 0, 0, 0, 0, zone)
+	start := time.Date(l.Year(), l.Month(), l.Day()+days, 0, 0, 0, 0, zone)
+	if start.Hour() != 0 {
+		if before, after := start.ZoneBounds(); start.Hour() > 12 { // read as the evening before
+			return after
+		} else if !before.IsZero() {
+			return before
+		}
+	}
+	return start
 }
 
 // InvoiceDue is the end of the due day: the first moment of the day after it, in the vendor's zone.
@@ -80,10 +92,10 @@ func OrderTimeline(o Order, i Invoice, p Policy) Timeline {
 	due := i.DueAt.Add(-time.Nanosecond) // a moment of the due day
 	day := func(n int) time.Time { return StartOfDay(due, n, zone) }
 	return Timeline{
-		{InvoiceReminderBefore, day(-p.Invoice.ReminderBefore), "a reminder is mailed: the invoice falls due soon"},
-		{InvoiceReminderDue, day(0), "a reminder is mailed: the invoice is due today"},
-		{InvoiceReminderAfter, day(p.Invoice.ReminderAfter), "a reminder is mailed: the invoice is overdue"},
-		{InvoiceVoided, day(p.Invoice.VoidAfter + 1), "the invoice is voided and the order cancelled"},
+		{Name: InvoiceReminderBefore, At: day(-p.Invoice.ReminderBefore), What: "a reminder is mailed: the invoice falls due soon"},
+		{Name: InvoiceReminderDue, At: day(0), What: "a reminder is mailed: the invoice is due today"},
+		{Name: InvoiceReminderAfter, At: day(p.Invoice.ReminderAfter), What: "a reminder is mailed: the invoice is overdue"},
+		{Name: InvoiceVoided, At: day(p.Invoice.VoidAfter + 1), What: "the invoice is voided and the order cancelled"},
 	}
 }
 
@@ -109,13 +121,5 @@ func ShipmentTimeline(s Shipment) Timeline {
 	if s.LateFrom == nil || s.LateSince != nil {
 		return nil
 	}
-	return Timeline{{ShipmentLate, *s.LateFrom, "the parcel is late: buyer and staff are told"}}
-}
-
-// CredentialTimeline is what time does to a credential.
-func CredentialTimeline(c Credential) Timeline {
-	if c.Phase == CredentialRevoked || c.ExpiredAt != nil {
-		return nil
-	}
-	return Timeline{{CredentialExpires, c.ExpiresAt, "the credential expires: it cannot be used to log in until it is renewed"}}
+	return Timeline{{Name: ShipmentLate, At: *s.LateFrom, What: "the parcel is late: buyer and staff are told"}}
 }

@@ -76,53 +76,14 @@ func (s *Store) AdvanceCredential(ctx context.Context, id string, at time.Time) 
 		if err != nil {
 			return err
 		}
-		standing = CredentialStanding{c, deref(account.OrganizationID), c.Displayed(models.AllLocked(bound), at), models.CredentialTimeline(c)}
-		return nil
+		timeline, err := tx.CredentialTimeline(ctx, c, at)
+		standing = CredentialStanding{c, deref(account.OrganizationID), c.Displayed(models.AllLocked(bound), at), timeline}
+		return err
 	})
 	if err != nil {
 		return CredentialStanding{}, fmt.Errorf("advance a credential: %w", err)
 	}
 	return standing, nil
-}
-
-// performDue performs milestones in order until the timeline has none that is due: each one changes a fact that takes it out
-// of the timeline, and may bring the next one forward.
-func (s *Store) performDue(ctx context.Context, c *models.Credential, at time.Time) error {
-	for {
-		due := models.CredentialTimeline(*c).Due(at)
-		if len(due) == 0 {
-			return nil
-		}
-		var err error
-		switch m := due[0]; m.Name {
-		case models.CredentialExpires:
-			err = s.expire(ctx, c, m, at)
-		default:
-			err = fmt.Errorf("nobody performs the milestone %q of a credential", m.Name)
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
-// expire records that the term has ended. Logins were refused from that moment on, whenever this runs (LOG-5).
-func (s *Store) expire(ctx context.Context, c *models.Credential, m models.Milestone, at time.Time) error {
-	r := s.with(ctx).Exec("update credentials set expired_at = ?, updated_at = ? where id = ? and expired_at is null and revoked_at is null", m.At, at, c.ID)
-	if r.Error != nil {
-		return fmt.Errorf("expire a credential: %w", r.Error)
-	}
-	if r.RowsAffected != 1 {
-		return fmt.Errorf("expire a credential: %w", models.EditConflict.New(""))
-	}
-	c.ExpiredAt = &m.At
-	err := s.Audit(ctx, models.AuditEvent{At: at, Class: models.LifecycleEvents, Kind: "credential.expired",
-		Actor: models.SystemActor(models.CredentialLifecycle).ID, CredentialID: &c.ID, SubjectRef: c.ID, Outcome: models.Succeeded})
-	if err != nil {
-		return err
-	}
-	return s.AddNotice(ctx, NewNotice{Kind: models.NoticeExpired, DedupeKey: "expired/" + c.ID + "/" + m.At.UTC().Format(time.DateOnly),
-		AccountID: c.AccountID, SubjectRef: c.ID}, at)
 }
 
 // noticeLocks tells the person of locked authenticators and how to resync them (LOG-4): once for each lock, since the notice is

@@ -37,8 +37,7 @@ func (s *Store) Policy(ctx context.Context, version int) (models.Policy, error) 
 	if err := s.with(ctx).Where("version = ?", version).Take(&row).Error; err != nil {
 		return models.Policy{}, fault(fmt.Errorf("read policy %d: %w", version, err))
 	}
-	var p models.Policy
-	p.Session.TriesPerUserAnywhere = models.DefaultPolicy().Session.TriesPerUserAnywhere // for versions older than this limit
+	p := models.DefaultPolicy() // what a version older than a field does not state
 	if err := json.Unmarshal(row.Body, &p); err != nil {
 		return p, fmt.Errorf("read policy %d: %w", version, err)
 	}

@@ -161,6 +161,7 @@ func (s *Store) policyOf(ctx context.Context, conn *pgxpool.Conn, c models.Crede
 	if err := conn.QueryRow(ctx, "select body from policies where version = $1", c.PolicyVersion).Scan(&body); err != nil {
 		return p, err
 	}
+	p = models.DefaultPolicy() // what a version older than a field does not state
 	if err := json.Unmarshal(body, &p); err != nil {
 		return p, err
 	}
