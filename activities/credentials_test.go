@@ -64,7 +64,7 @@ func environment(st *store.Store) *testsuite.TestWorkflowEnvironment {
 
 func mails(t *testing.T, st *store.Store, ref string) (kinds []models.NoticeKind) {
 	t.Helper()
-	rows, err := st.NoticesAbout(t.Context(), ref)
+	rows, err := st.NoticesAbout(t.Context(), ref, store.Page{Limit: 200})
 	if err != nil {
 		t.Fatal(err)
 	}

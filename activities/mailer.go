@@ -60,11 +60,11 @@ func (m *Mailer) deliver(ctx context.Context, n models.Notice, at time.Time) err
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	slog.Warn("a mail was not sent", "notice", n.ID, "kind", n.Kind, "attempt", n.Attempts, "error", err)
-	kind := models.KindOf(err)
-	if errors.Is(err, mail.Undeliverable) || kind == models.Invalid || n.Attempts >= mailGiveUp {
-		return m.Store.NoticeFailed(ctx, n, models.FaultOf(err).Type.Title, at)
+	why := store.Mishap{Why: fmt.Sprintf("try %d: %s", n.Attempts, models.FaultOf(err).Type.Title), Code: mail.CodeOf(err)}
+	slog.Warn("a mail was not sent", "notice", n.ID, "kind", n.Kind, "attempt", n.Attempts, "code", why.Code, "error", err)
+	if errors.Is(err, mail.Undeliverable) || models.KindOf(err) == models.Invalid || n.Attempts >= mailGiveUp {
+		return m.Store.NoticeFailed(ctx, n, why, at)
 	}
 	pause := min(time.Second<<min(n.Attempts, 12), time.Hour)
-	return m.Store.NoticeDelayed(ctx, n.ID, fmt.Sprintf("try %d: %s", n.Attempts, models.FaultOf(err).Type.Title), at.Add(pause))
+	return m.Store.NoticeDelayed(ctx, n.ID, why, at.Add(pause))
 }

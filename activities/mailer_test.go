@@ -129,7 +129,7 @@ func TestUndeliverableMailBecomesCase(t *testing.T) {
 	_, err := p.orders.Give(t.Context(), sandbox.Mailbox, sandbox.Order{Operation: "rcpt", Effect: sandbox.Refuse, Times: 2})
 	storetest.Must(t, err)
 	p.deliver(t, storetest.At)
-	notices, err := st.NoticesAbout(t.Context(), o.Number)
+	notices, err := st.NoticesAbout(t.Context(), o.Number, store.Page{Limit: 200})
 	storetest.Must(t, err)
 	for _, n := range notices {
 		if n.Status != models.NoticeFailed || n.Sealed != nil {

@@ -164,7 +164,7 @@ func TestLabelOnce(t *testing.T) {
 			t.Errorf("facts %+v", f)
 		}
 	}
-	about, err := d.st.NoticesAbout(t.Context(), d.id)
+	about, err := d.st.NoticesAbout(t.Context(), d.id, store.Page{Limit: 200})
 	storetest.Must(t, err)
 	if bought, _ := d.labels(); bought != 1 || len(about) != 1 {
 		t.Errorf("%d labels and %d mails, want one each", bought, len(about))

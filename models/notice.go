@@ -23,14 +23,25 @@ const (
 	NoticeExpired           NoticeKind = "expired"
 )
 
+// Matters reports whether a person has to look when a mail of the kind does not arrive. It does, unless the mail brings news only: what
+// it says stands elsewhere too, no date depends on it, and it asks for nothing.
+func (k NoticeKind) Matters() bool {
+	switch k {
+	case NoticeShipped, NoticeDelivered, NoticeLate, NoticeReshipped, NoticeActivated, NoticeRegistered:
+		return false
+	}
+	return true
+}
+
 // NoticeStatus is where a mail stands.
 type NoticeStatus string
 
 // The statuses of a notice.
 const (
 	NoticePending NoticeStatus = "pending"
-	NoticeSent    NoticeStatus = "sent"
-	NoticeFailed  NoticeStatus = "failed"
+	NoticeSent    NoticeStatus = "sent"    // the mail server took it
+	NoticeFailed  NoticeStatus = "failed"  // the mail server refused it, or it was given up
+	NoticeBounced NoticeStatus = "bounced" // taken, and then given up for its recipient (LIF-3)
 )
 
 // Notice is a mail that is to be sent once. Its Message-ID is the same over every try (OPS-2).
@@ -48,8 +59,13 @@ type Notice struct {
 	Attempts   int
 	NextAt     time.Time
 	LastError  *string
-	CreatedAt  time.Time `gorm:"autoCreateTime:false"`
-	SentAt     *time.Time
+	CreatedAt  time.Time  `gorm:"autoCreateTime:false"`
+	SentAt     *time.Time // when the mail server took it, or when it was proven to have
+
+	Code         MailCode   // why it was last refused, or came back
+	DeliveredAt  *time.Time // these three as the mail provider dated them (see MailEvidence)
+	BouncedAt    *time.Time
+	ComplainedAt *time.Time
 }
 
 // NoticeContext is the associated data under which a notice's secret is sealed.

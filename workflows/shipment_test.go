@@ -118,7 +118,7 @@ func (j *journey) run(want models.ShipmentStatus, labels int, notices ...models.
 	if sh.Status != want {
 		j.Errorf("the shipment is %s, want %s", sh.Status, want)
 	}
-	about, err := j.st.NoticesAbout(context.Background(), j.id)
+	about, err := j.st.NoticesAbout(context.Background(), j.id, store.Page{Limit: 200})
 	storetest.Must(j, err)
 	var told []models.NoticeKind
 	for _, n := range about {

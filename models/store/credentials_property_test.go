@@ -270,7 +270,7 @@ func (w *scene) checkAuthenticator(rt *rapid.T, c models.Credential, a models.Au
 // checkMails: what happens once is mailed once at most.
 func (w *scene) checkMails(rt *rapid.T, c models.Credential) {
 	mails := map[models.NoticeKind]int{}
-	rows, err := w.NoticesAbout(w.t.Context(), c.ID)
+	rows, err := w.NoticesAbout(w.t.Context(), c.ID, store.Page{Limit: 200})
 	may(rt, err)
 	for _, n := range rows {
 		mails[n.Kind]++

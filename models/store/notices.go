@@ -57,33 +57,45 @@ func (s *Store) ClaimNotices(ctx context.Context, n int, at time.Time, lease tim
 	return rows, nil
 }
 
-// NoticeSent records that the mail server has accepted the mail, and erases what was sealed in it (LIC-1).
+// NoticeSent records that the mail server has accepted the mail, and erases what was sealed in it (LIC-1). A bounce that was
+// reported sooner stands.
 func (s *Store) NoticeSent(ctx context.Context, id string, at time.Time) error {
 	return fault(s.with(ctx).Table("notices").Where("id = ? and status = ?", id, models.NoticePending).
-		Updates(map[string]any{"status": models.NoticeSent, "sent_at": at, "sealed": nil, "last_error": nil}).Error)
+		Updates(map[string]any{"status": models.NoticeSent, "sent_at": at, "sealed": nil, "last_error": nil, "code": ""}).Error)
 }
 
-// NoticeDelayed lets a mail be tried again at a later moment; why says so in words that may be read by staff.
-func (s *Store) NoticeDelayed(ctx context.Context, id, why string, again time.Time) error {
+// Mishap says why a mail did not leave.
+type Mishap struct {
+	Why  string          // in our words, which staff may read
+	Code models.MailCode // the mail server's, where it gave one
+}
+
+// NoticeDelayed lets a mail be tried again at a later moment.
+func (s *Store) NoticeDelayed(ctx context.Context, id string, m Mishap, again time.Time) error {
 	return fault(s.with(ctx).Table("notices").Where("id = ? and status = ?", id, models.NoticePending).
-		Updates(map[string]any{"next_at": again, "last_error": why}).Error)
+		Updates(map[string]any{"next_at": again, "last_error": m.Why, "code": m.Code}).Error)
 }
 
-// NoticeFailed gives a mail up for good and opens a case for a person.
-func (s *Store) NoticeFailed(ctx context.Context, n models.Notice, why string, at time.Time) error {
+// NoticeFailed gives a mail up for good, unless it was reported to have left after all, and lets those hear of it whom it
+// concerns (LIF-3).
+func (s *Store) NoticeFailed(ctx context.Context, n models.Notice, m Mishap, at time.Time) error {
+	n.Status, n.Code = models.NoticeFailed, m.Code
 	return s.InTx(ctx, func(tx *Store) error {
-		err := tx.with(ctx).Table("notices").Where("id = ? and status = ?", n.ID, models.NoticePending).
-			Updates(map[string]any{"status": models.NoticeFailed, "last_error": why, "sealed": nil}).Error
-		if err != nil {
-			return err
+		r := tx.with(ctx).Table("notices").Where("id = ? and status = ?", n.ID, models.NoticePending).
+			Updates(map[string]any{"status": n.Status, "last_error": m.Why, "code": n.Code, "sealed": nil})
+		if r.Error != nil || r.RowsAffected == 0 {
+			return r.Error
 		}
-		return tx.OpenCase(ctx, "notice/"+n.ID, n.SubjectRef, "a mail could not be delivered: "+string(n.Kind), at)
+		return tx.mailLost(ctx, n, at)
 	})
 }
 
-// NoticesAbout lists the mails about one thing, oldest first.
-func (s *Store) NoticesAbout(ctx context.Context, subjectRef string) ([]models.Notice, error) {
+// NoticesAbout lists the mails about one thing with what became of them, oldest first.
+func (s *Store) NoticesAbout(ctx context.Context, subjectRef string, p Page) ([]models.Notice, error) {
 	var rows []models.Notice
-	err := s.with(ctx).Where("subject_ref = ?", subjectRef).Order("created_at, id").Find(&rows).Error
-	return rows, fault(err)
+	q := s.with(ctx).Where("subject_ref = ?", subjectRef).Order("created_at, id").Limit(p.limit())
+	if p.After != "" {
+		q = q.Where("(created_at, id) > (select created_at, id from notices where id = ?)", p.After)
+	}
+	return rows, fault(q.Find(&rows).Error)
 }

@@ -336,7 +336,7 @@ func TestPayAgain(t *testing.T) {
 
 func notices(t *testing.T, st *store.Store, ref string) []models.Notice {
 	t.Helper()
-	rows, err := st.NoticesAbout(t.Context(), ref)
+	rows, err := st.NoticesAbout(t.Context(), ref, store.Page{Limit: 200})
 	storetest.Must(t, err)
 	return rows
 }

@@ -16,6 +16,7 @@ func (s *Store) ResetPassword(ctx context.Context, accountID string, sealer Seal
 func (s *Store) EndSessions(ctx context.Context, accountID string, actor models.Actor, at time.Time) (int, error) {
 	return 0, nil
 }
-func (s *Store) RemindersFailed(ctx context.Context, credentialID, dedupePrefix string) (bool, error) {
-	return false, nil
+
+func (s *Store) ResetAuthenticator(ctx context.Context, credentialID, authenticatorID string, actor models.Actor, reason string, at time.Time) error {
+	return nil
 }

@@ -174,7 +174,7 @@ func (p *purchase) lapse() {
 
 func (p *purchase) mails() []models.Notice {
 	p.Helper()
-	mails, err := p.st.NoticesAbout(p.Context(), p.number)
+	mails, err := p.st.NoticesAbout(p.Context(), p.number, store.Page{Limit: 200})
 	storetest.Must(p, err)
 	return mails
 }

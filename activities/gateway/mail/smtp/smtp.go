@@ -178,7 +178,7 @@ func classify(err error) (fault error, answered bool) {
 	if !errors.As(err, &e) {
 		return models.ServiceDown.Because(errors.New("smtp: the mail was not accepted")), false
 	}
-	cause := fmt.Errorf("smtp: %s: %d %s", e.Reason, e.ErrorCode(), e.EnhancedStatusCode())
+	cause := fmt.Errorf("smtp: %s: %w", e.Reason, mail.NewReply(e.ErrorCode(), e.EnhancedStatusCode()))
 	answered = e.ErrorCode() != 0 && e.ErrorCode() != 421
 	if refusedForGood(e) {
 		return mail.Undeliverable.Because(cause), answered
