@@ -10,6 +10,7 @@ const (
 	OrderLifecycle      Lifecycle = "order"
 	ShipmentLifecycle   Lifecycle = "shipment"
 	CredentialLifecycle Lifecycle = "credential"
+	RefundLifecycle     Lifecycle = "refund"
 )
 
 // WorkflowID is how a lifecycle of one thing is called in the engine, readable to operators (OPS-1): order/SO-10042.
@@ -26,6 +27,7 @@ const (
 	SignalStockArrived        Signal = "stock-arrived"        // to a shipment; ref: the import
 	SignalShipmentChanged     Signal = "shipment-changed"     // to a shipment; ref: the shipment
 	SignalCredentialChanged   Signal = "credential-changed"   // to a credential; ref: the credential
+	SignalRefundChanged       Signal = "refund-changed"       // to a refund; ref: the refund, or what came back
 	SignalAuthenticatorLocked Signal = "authenticator-locked" // to a credential; ref: the authenticator
 )
 

@@ -13,7 +13,8 @@ const (
 	OrderPaid      OrderStatus = "paid"             // paid in full
 	OrderFulfilled OrderStatus = "fulfilled"        // keys issued, shipments handed over
 	OrderCancelled OrderStatus = "cancelled"
-	OrderRefused   OrderStatus = "refused" // the draft could not be placed
+	OrderRefused   OrderStatus = "refused"  // the draft could not be placed
+	OrderRefunded  OrderStatus = "refunded" // every line is credited
 )
 
 // OrderEvent moves an order.
@@ -29,6 +30,7 @@ const (
 	FulfilOrder  OrderEvent = "fulfil"
 	CancelOrder  OrderEvent = "cancel"
 	LapseOrder   OrderEvent = "lapse"
+	RefundOrder  OrderEvent = "refund"
 )
 
 // OrderMachine is the transition table of an order (ORD-1 to ORD-5).
@@ -41,6 +43,7 @@ var OrderMachine = Machine[OrderStatus, OrderEvent]{Name: "order", Initial: Orde
 	{[]OrderStatus{OrderPaid}, FulfilOrder, OrderFulfilled, ByWorkflow, "keys issued and mailed, shipments handed over (ORD-6)"},
 	{[]OrderStatus{OrderPlaced, OrderDeclined}, CancelOrder, OrderCancelled, ByPerson, "cancelled while unpaid (ORD-5)"},
 	{[]OrderStatus{OrderPlaced, OrderDeclined}, LapseOrder, OrderCancelled, ByWorkflow, "unpaid after the invoice's term (ORD-5)"},
+	{[]OrderStatus{OrderPaid, OrderFulfilled}, RefundOrder, OrderRefunded, ByPerson, "undone after payment, the last of its lines credited (ORD-5)"},
 }}
 
 // PaymentMethod is how an order is paid.
@@ -73,6 +76,7 @@ type Order struct {
 	PaidAt               *time.Time
 	FulfilledAt          *time.Time
 	CancelledAt          *time.Time
+	RefundedAt           *time.Time
 	Lines                []OrderLine
 }
 

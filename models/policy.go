@@ -13,6 +13,7 @@ type Policy struct {
 	Session    SessionPolicy    `json:"session"`
 	Life       LifePolicy       `json:"life"`
 	Tokens     TokenPolicy      `json:"tokens"`
+	Refund     RefundPolicy     `json:"refund"`
 }
 
 // LifePolicy dates the life of a credential (LIF). E is the end of the term, R the day of its revocation.
@@ -31,6 +32,16 @@ type LifePolicy struct {
 type TokenPolicy struct {
 	WarrantyDays int `json:"warranty_days"` // from purchase
 	OldYears     int `json:"old_years"`
+}
+
+// RefundPolicy says who allows a refund, and dates it in days of the vendor's zone (ORD-5, SEC-1).
+type RefundPolicy struct {
+	SecondPersonAbove int64 `json:"second_person_above"` // minor units of one order's refunds that nobody else has allowed
+	SelfServiceDays   int   `json:"self_service_days"`   // after payment; a buyer's own request that comes later is for staff to decide
+	DecisionDays      int   `json:"decision_days"`       // a request that waits longer becomes a case
+	ReturnDays        int   `json:"return_days"`         // for a token to come back
+	ReturnReminder    int   `json:"return_reminder"`     // days before the last one
+	PayoutDays        int   `json:"payout_days"`         // for billing to pay out what cannot go back to a card
 }
 
 // OTPPolicy bounds what a one-time password may match.
@@ -72,7 +83,10 @@ type SessionPolicy struct {
 	TriesPerAddress int `json:"tries_per_address"` // wrong passwords an hour
 	// TriesPerUserAnywhere is how many wrong passwords an hour one user id as typed takes from all addresses together. It is so much
 	// larger that a stranger does not easily lock a person out; never more than 100 (NIST SP 800-63B, 5.2.2).
-	TriesPerUserAnywhere int `json:"tries_per_user_anywhere"`
+	TriesPerUserAnywhere   int `json:"tries_per_user_anywhere"`
+	TemporaryPasswordHours int `json:"temporary_password_hours"` // a temporary password lapses after this time (MGT-4)
+	RecoveryMinutes        int `json:"recovery_minutes"`         // a recovery token lapses after this time (ACC-1)
+	RecoveryMails          int `json:"recovery_mails"`           // an hour, for one account and each kind of recovery
 }
 
 // DefaultPolicy is version 1, as REQUIREMENTS states it.
@@ -83,9 +97,11 @@ func DefaultPolicy() Policy {
 		LicenseKey: LicenseKeyPolicy{TriesPerAccount: 5, TriesPerAddress: 20, LifetimeMonths: 12, PromiseHours: 24},
 		Invoice:    InvoicePolicy{DueDays: 30, ReminderBefore: 7, ReminderAfter: 7, VoidAfter: 15},
 		Shipping:   ShippingPolicy{PromiseFrom: 3, PromiseTo: 5},
-		Session:    SessionPolicy{IdleMinutes: 30, AbsoluteHours: 12, TriesPerUser: 10, TriesPerAddress: 100, TriesPerUserAnywhere: 100},
+		Session: SessionPolicy{IdleMinutes: 30, AbsoluteHours: 12, TriesPerUser: 10, TriesPerAddress: 100, TriesPerUserAnywhere: 100,
+			TemporaryPasswordHours: 72, RecoveryMinutes: 60, RecoveryMails: 3},
 		Life: LifePolicy{NoticeBefore: 30, GraceMonths: 12, SuspendBefore: 60, Reminders: []int{30, 15, 3}, LastInvoiceBefore: 5,
 			LastRenewalBefore: 1, SuspensionDays: 60, ReviewDays: 14},
 		Tokens: TokenPolicy{WarrantyDays: 45, OldYears: 3},
+		Refund: RefundPolicy{SecondPersonAbove: 50000, SelfServiceDays: 30, DecisionDays: 3, ReturnDays: 30, ReturnReminder: 7, PayoutDays: 14},
 	}
 }

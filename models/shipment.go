@@ -19,6 +19,7 @@ const (
 	ShipmentDelivered   ShipmentStatus = "delivered"
 	ShipmentReshipping  ShipmentStatus = "reshipping" // lost or returned; another token is to be sent
 	ShipmentCancelled   ShipmentStatus = "cancelled"
+	ShipmentGivenUp     ShipmentStatus = "given_up" // lost or returned, and not sent again
 )
 
 // ShipmentEvent moves a shipment.
@@ -34,6 +35,7 @@ const (
 	DeliverShipment   ShipmentEvent = "deliver"
 	ReshipShipment    ShipmentEvent = "reship"
 	CancelShipment    ShipmentEvent = "cancel"
+	GiveUpShipment    ShipmentEvent = "give_up"
 )
 
 // ShipmentMachine is the transition table of a shipment (SHP-1, SHP-2).
@@ -45,7 +47,8 @@ var ShipmentMachine = Machine[ShipmentStatus, ShipmentEvent]{Name: "shipment", I
 	{[]ShipmentStatus{ShipmentShipped, ShipmentInTransit}, TroubleShipment, ShipmentException, ByWorld, "the carrier reports trouble"},
 	{[]ShipmentStatus{ShipmentShipped, ShipmentInTransit, ShipmentException}, DeliverShipment, ShipmentDelivered, ByWorld, "delivered"},
 	{[]ShipmentStatus{ShipmentShipped, ShipmentInTransit, ShipmentException}, ReshipShipment, ShipmentReshipping, ByWorld, "lost or returned; the old serial is retired"},
-	{[]ShipmentStatus{ShipmentRequested, ShipmentBackordered, ShipmentPacked}, CancelShipment, ShipmentCancelled, ByPerson, "its order was undone before it left"},
+	{[]ShipmentStatus{ShipmentRequested, ShipmentBackordered, ShipmentPacked, ShipmentReshipping}, CancelShipment, ShipmentCancelled, ByPerson, "its order was undone before it left"},
+	{[]ShipmentStatus{ShipmentShipped, ShipmentInTransit, ShipmentException}, GiveUpShipment, ShipmentGivenUp, ByWorld, "lost or returned while its line is refunded: nothing is sent again (ORD-5)"},
 }}
 
 // Shipment brings one token to one beneficiary. Each try is a parcel; a reshipment is the next parcel.

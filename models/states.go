@@ -15,6 +15,7 @@ func StatesDocument() string {
 	document(&b, OrderMachine)
 	document(&b, InvoiceMachine)
 	document(&b, ChargeMachine)
+	document(&b, RefundMachine)
 	document(&b, LicenseKeyMachine)
 	document(&b, TokenMachine)
 	document(&b, ShipmentMachine)

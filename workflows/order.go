@@ -161,7 +161,7 @@ func (o *order) goOn(ctx workflow.Context) (ended bool, err error) {
 	switch {
 	case o.facts.ChargeIsDue && o.facts.Status != models.OrderPaid:
 		return false, o.charge(ctx)
-	case models.OrderMachine.Ends(o.facts.Status):
+	case o.facts.Status == models.OrderFulfilled, models.OrderMachine.Ends(o.facts.Status): // what is refunded later has a lifecycle of its own
 		return true, nil
 	case o.facts.Status == models.OrderPaid:
 		_, err = FulfilOrder.Run(ctx, OrderAt{o.Number, now(ctx)})
@@ -221,6 +221,7 @@ var orderDetails = map[models.OrderStatus]string{
 	models.OrderDeclined:  "The card was declined. The buyer can pay again with another card, or by bank transfer.",
 	models.OrderPaid:      "Paid in full. License keys are being issued and shipments handed over.",
 	models.OrderFulfilled: "Done: license keys are mailed, shipments have a lifecycle of their own.",
+	models.OrderRefunded:  "Undone after payment: every line is credited.",
 	models.OrderCancelled: "Cancelled. Money that still arrives is kept as unapplied cash.",
 }
 
