@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 
+	"tokendesk/internal/password"
 	"tokendesk/models"
 	"tokendesk/models/store"
 	"tokendesk/workflows"
@@ -10,12 +11,18 @@ import (
 
 // Credentials performs the steps of the credential lifecycle.
 type Credentials struct {
-	Store *store.Store
+	Store  *store.Store
+	Sealer store.Sealer
+	Hasher *password.Hasher
 }
 
 // Bind registers the steps.
 func (c *Credentials) Bind(b *workflows.Binder) {
 	workflows.Bind(b, workflows.AdvanceCredential, c.advance)
+	workflows.Bind(b, workflows.SuspendCredential, c.suspend)
+	workflows.Bind(b, workflows.ReenableCredential, c.reenable)
+	workflows.Bind(b, workflows.RevokeCredential, c.revoke)
+	workflows.Bind(b, workflows.ResetAuthenticator, c.reset)
 }
 
 func (c *Credentials) advance(ctx context.Context, in workflows.CredentialAt) (f workflows.CredentialFacts, err error) {
@@ -24,9 +31,26 @@ func (c *Credentials) advance(ctx context.Context, in workflows.CredentialAt) (f
 		return f, err
 	}
 	f = workflows.CredentialFacts{Status: s.Status, ProductKind: s.Credential.Kind, Organization: s.OrganizationID,
-		Ended: models.CredentialMachine.Ends(s.Credential.Phase)}
-	if next, ok := s.Timeline.Next(in.At); ok {
+		NeedsPerson: s.Credential.ReviewSince != nil, Ended: models.CredentialMachine.Ends(s.Credential.Phase)}
+	if next, ok := s.Timeline.NextPerformed(in.At); ok {
 		f.NextAt, f.NextWhat = next.At, next.What
 	}
 	return f, nil
+}
+
+func (c *Credentials) suspend(ctx context.Context, in workflows.CredentialCommand) (none, error) {
+	return none{}, c.Store.SuspendCredential(ctx, in.ID, in.By, models.Actor{ID: in.Actor}, in.At)
+}
+
+func (c *Credentials) reenable(ctx context.Context, in workflows.CredentialCommand) (none, error) {
+	return none{}, c.Store.ReenableCredential(ctx, in.ID, in.By, models.Actor{ID: in.Actor}, in.At)
+}
+
+func (c *Credentials) revoke(ctx context.Context, in workflows.CredentialCommand) (none, error) {
+	r := models.Revocation{CredentialID: in.ID, AuthenticatorID: in.AuthenticatorID, Reason: models.RevokeReason(in.Reason), By: in.By}
+	return none{}, c.Store.RevokeCredential(ctx, r, c.Sealer, c.Hasher, models.Actor{ID: in.Actor}, in.At)
+}
+
+func (c *Credentials) reset(ctx context.Context, in workflows.CredentialCommand) (none, error) {
+	return none{}, c.Store.ResetAuthenticator(ctx, in.ID, in.AuthenticatorID, models.Actor{ID: in.Actor}, in.Reason, in.At)
 }

@@ -136,3 +136,18 @@ func LiveToken(bound []Authenticator) *Authenticator {
 	}
 	return nil
 }
+
+// ResetReason says why support resets an authenticator; a code, so that no personal data enters the engine.
+type ResetReason string
+
+// The reasons for a reset.
+const (
+	ResetTooManyTries ResetReason = "too_many_tries"
+	ResetOutOfSync    ResetReason = "out_of_sync"
+	ResetOther        ResetReason = "other"
+)
+
+// Valid reports whether the reason is known.
+func (r ResetReason) Valid() bool {
+	return r == ResetTooManyTries || r == ResetOutOfSync || r == ResetOther
+}

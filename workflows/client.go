@@ -83,6 +83,25 @@ func (c *Client) CancelOrder(ctx context.Context, number string, by models.Actor
 	return unreachable(err)
 }
 
+// Command has a credential's lifecycle carry out one of its Updates. updateID makes the command idempotent; it is made of the
+// caller's idempotency key.
+// Faults: what the database refuses; ServiceDown when the lifecycle does not answer, or has ended: then the database itself is to be asked.
+func (c *Client) Command(ctx context.Context, update string, command CredentialCommand, updateID string) error {
+	ctx, cancel := context.WithTimeout(ctx, c.patience)
+	defer cancel()
+	handle, err := c.engine.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
+		UpdateID: updateID, WorkflowID: models.CredentialLifecycle.WorkflowID(command.ID), UpdateName: update,
+		Args: []any{command}, WaitForStage: client.WorkflowUpdateStageCompleted,
+	})
+	if err == nil {
+		err = handle.Get(ctx, nil)
+	}
+	if _, missing := errors.AsType[*serviceerror.NotFound](err); missing {
+		return models.ServiceDown.Because(err)
+	}
+	return unreachable(err)
+}
+
 // Dispatch hands one row of the outbox to the engine. It may be repeated. Done reports that the engine has it, or that
 // the lifecycle has ended and needs it no more; otherwise it is to be tried again.
 func (c *Client) Dispatch(ctx context.Context, row models.OutboxRow) (done bool, err error) {

@@ -25,37 +25,61 @@ type CredentialFacts struct {
 	Organization string
 	NextAt       time.Time // of the next milestone; zero: time alone changes nothing
 	NextWhat     string    // what happens then, in plain words
+	NeedsPerson  bool      // its revocation waits for a person's review (LIF-3)
 	Ended        bool      // revoked, for good
 }
 
 // AdvanceCredential performs what is due for a credential, each milestone once, and tells where it stands then.
 var AdvanceCredential = localStep[CredentialAt, CredentialFacts]("credential.advance")
 
+type credential struct {
+	CredentialInput
+	facts   CredentialFacts
+	changed nudge
+}
+
 // Credential is the lifecycle of a credential, for as long as it lives. The timeline in package models decides what happens
 // and when; this sleeps until the next milestone, or until the database has changed, and has what is due performed
-// (LIF-1, LOG-4). It ends when the credential is revoked.
+// (LIF-1, LOG-4). Commands come as Updates. It ends when the credential is revoked.
 func Credential(ctx workflow.Context, in CredentialInput) error {
-	changed := listen(ctx, models.SignalCredentialChanged, models.SignalAuthenticatorLocked)
+	c := &credential{CredentialInput: in, changed: listen(ctx, models.SignalCredentialChanged, models.SignalAuthenticatorLocked)}
+	if err := c.answer(ctx); err != nil {
+		return err
+	}
 	for {
-		changed.clear()
-		facts, err := AdvanceCredential.Run(ctx, CredentialAt{in.ID, now(ctx)})
-		if err != nil {
+		if err := c.look(ctx); err != nil {
 			return err
-		}
-		if err := show(ctx, facts.standing()); err != nil {
-			return err
-		}
-		if facts.Ended {
-			return nil
 		}
 		// Every signal that has come was taken before the look above or is still pending, and the next run looks first of all.
-		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() && !changed.pending() {
+		continueAsNew := workflow.GetInfo(ctx).GetContinueAsNewSuggested() && !c.changed.pending()
+		if c.facts.Ended || continueAsNew {
+			if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
+				return err
+			}
+		}
+		switch {
+		case c.facts.Ended:
+			return nil
+		case continueAsNew:
 			return workflow.NewContinueAsNewError(ctx, string(models.CredentialLifecycle), in)
 		}
-		if _, err := waitUntil(ctx, facts.NextAt, changed.pending); err != nil {
+		if _, err := waitUntil(ctx, c.facts.NextAt, c.changed.pending); err != nil {
 			return err
 		}
 	}
+}
+
+// look has what is due performed, and shows where the credential stands then.
+func (c *credential) look(ctx workflow.Context) (err error) {
+	c.changed.clear()
+	asked := c.facts.NeedsPerson
+	if c.facts, err = AdvanceCredential.Run(ctx, CredentialAt{c.ID, now(ctx)}); err != nil {
+		return err
+	}
+	if c.facts.NeedsPerson != asked {
+		needsPerson(ctx, c.facts.NeedsPerson)
+	}
+	return show(ctx, c.facts.standing())
 }
 
 var credentialDetails = map[models.DisplayedStatus]string{
@@ -70,6 +94,9 @@ var credentialDetails = map[models.DisplayedStatus]string{
 
 func (f CredentialFacts) standing() standing {
 	details := credentialDetails[f.Status]
+	if f.NeedsPerson {
+		details += " None of the reminders could be delivered: a person must look at it before it is revoked."
+	}
 	if !f.NextAt.IsZero() {
 		details += "\n\nNext, on " + f.NextAt.Format("2 January 2006") + ": " + f.NextWhat + "."
 	}

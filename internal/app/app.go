@@ -18,6 +18,7 @@ import (
 	temporalworker "go.temporal.io/sdk/worker"
 	"tokendesk/activities"
 	"tokendesk/internal/calendar"
+	"tokendesk/internal/password"
 	"tokendesk/internal/seal"
 	"tokendesk/models/store"
 	"tokendesk/worker"
@@ -131,7 +132,7 @@ func (a *App) startWorker(ctx context.Context) error {
 	w, err := worker.New(a.engine,
 		&activities.Orders{Store: a.store, Payments: a.gateways.payments, Sealer: a.keyring},
 		&activities.Shipping{Store: a.store, Carrier: a.gateways.carrier, Calendar: calendar.Carrier(time.UTC)},
-		&activities.Credentials{Store: a.store})
+		&activities.Credentials{Store: a.store, Sealer: a.keyring, Hasher: password.New(password.Baseline, 4)})
 	if err != nil {
 		return err
 	}

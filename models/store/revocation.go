@@ -17,7 +17,11 @@ import (
 //
 // Faults: NoSuchThing, AlreadyRevoked; with what is allowed.
 func (s *Store) RevokeCredential(ctx context.Context, r models.Revocation, sealer Sealer, hasher *password.Hasher, actor models.Actor, at time.Time) error {
-	err := s.command(ctx, "revoke", r.CredentialID, at, func(tx *Store, c *models.Credential) error {
+	temporary, err := NewTemporaryPassword(hasher) // before rows are locked: it takes its time
+	if err != nil {
+		return err
+	}
+	err = s.command(ctx, "revoke", r.CredentialID, at, func(tx *Store, c *models.Credential) error {
 		bound, err := tx.authenticatorsOf(ctx, c.ID)
 		if err != nil {
 			return err
@@ -34,7 +38,7 @@ func (s *Store) RevokeCredential(ctx context.Context, r models.Revocation, seale
 		if err != nil {
 			return err
 		}
-		return tx.ResetPassword(ctx, c.AccountID, sealer, hasher, actor, "revoked/"+c.ID+"/"+r.AuthenticatorID, at)
+		return tx.ResetPasswordTo(ctx, c.AccountID, temporary, sealer, actor, "revoked/"+c.ID+"/"+r.AuthenticatorID, at)
 	})
 	if errors.Is(err, models.CredentialIsRevoked) {
 		return models.AlreadyRevoked.New("").Allowing()
