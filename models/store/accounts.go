@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"gorm.io/gorm/clause"
 	"tokendesk/models"
 )
 
@@ -68,6 +69,25 @@ func (s *Store) CreateAccount(ctx context.Context, a models.Account, roles ...mo
 	})
 }
 
+// InviteAccount is CreateAccount for a person who is to choose the password: the first-login mail brings a temporary one, to be changed at the
+// first login; it lapses after the policy's time, and then only recovery helps (ACC-1). Faults: those of CreateAccount.
+func (s *Store) InviteAccount(ctx context.Context, a models.Account, temporary TemporaryPassword, sealer Sealer, roles ...models.Role) (models.Account, error) {
+	at := a.CreatedAt
+	lapses, err := s.temporaryUntil(ctx, at)
+	if err != nil {
+		return a, err
+	}
+	a.PasswordHash, a.MustChangePassword, a.PasswordExpiresAt = temporary.hash.Reveal(), true, &lapses
+	err = s.InTx(ctx, func(tx *Store) error {
+		if a, err = tx.CreateAccount(ctx, a, roles...); err != nil {
+			return err
+		}
+		notice := NewNotice{ID: NewID("no", at), Kind: models.NoticeFirstLogin, DedupeKey: "first-login/" + a.ID, AccountID: a.ID, SubjectRef: a.ID}
+		return tx.mailTemporary(ctx, notice, temporary, sealer, at)
+	})
+	return a, err
+}
+
 // Account returns one account.
 func (s *Store) Account(ctx context.Context, id string) (models.Account, error) {
 	return s.account(ctx, "id = ?", id)
@@ -85,21 +105,41 @@ func (s *Store) account(ctx context.Context, where string, arg string) (models.A
 }
 
 // accountNamed finds who a login name means: the user id, or else the e-mail if it is that of one account only. A person
-// with several accounts under one e-mail logs in by user id.
+// with several accounts under one e-mail logs in by user id. It is one query whoever is named, so that its time tells nothing.
 func (s *Store) accountNamed(ctx context.Context, name string) (a models.Account, found bool, err error) {
 	name = strings.TrimSpace(name)
-	a, err = s.AccountByUserID(ctx, name)
-	if err == nil || models.KindOf(err) != models.NotFound {
-		return a, err == nil, err
-	}
 	var rows []models.Account
-	if err := s.with(ctx).Where("lower(email) = lower(?)", name).Limit(2).Find(&rows).Error; err != nil {
-		return a, false, fault(fmt.Errorf("find an account by e-mail: %w", err))
-	}
-	if len(rows) != 1 {
+	err = s.with(ctx).Where("lower(user_id) = lower(?) or lower(email) = lower(?)", name, name).
+		Clauses(clause.OrderBy{Expression: clause.Expr{SQL: "lower(user_id) = lower(?) desc, id", Vars: []any{name}}}).Limit(2).Find(&rows).Error
+	switch {
+	case err != nil:
+		return a, false, fault(fmt.Errorf("find an account by name: %w", err))
+	case len(rows) == 0, len(rows) > 1 && !strings.EqualFold(rows[0].UserID, name):
 		return a, false, nil
 	}
 	return rows[0], true, nil
+}
+
+// AccountsByEmail lists up to n accounts under an e-mail, without regard to case, oldest first.
+func (s *Store) AccountsByEmail(ctx context.Context, email string, n int) ([]models.Account, error) {
+	var rows []models.Account
+	err := s.with(ctx).Where("lower(email) = lower(?)", strings.TrimSpace(email)).Order("id").Limit(n).Find(&rows).Error
+	if err != nil {
+		return nil, fault(fmt.Errorf("find accounts by e-mail: %w", err))
+	}
+	return rows, nil
+}
+
+// lockAccount reads an account and holds back whoever changes its password or logs in with it. Rows that refer to the account are
+// written meanwhile. Of an account, its recoveries and its sessions, the account is locked first; a credential before it.
+func (s *Store) lockAccount(ctx context.Context, id string) (a models.Account, err error) {
+	if err := s.with(ctx).Raw("select * from accounts where id = ? for no key update", id).Scan(&a).Error; err != nil {
+		return a, fault(fmt.Errorf("lock an account: %w", err))
+	}
+	if a.ID == "" {
+		return a, models.NoSuchThing.New("no such account")
+	}
+	return a, nil
 }
 
 // Roles lists the roles of an account.

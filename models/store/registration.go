@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -25,7 +26,7 @@ type Registration struct {
 // The count lasts also when this call takes part in a larger transaction: that one commits then. Refusals are audited,
 // codes never.
 //
-// Faults: NoSuchThing (not this account's credential), ActionNotPossible, TokenAlreadyRegistered (MGT-5), SerialIncorrect,
+// Faults: NoSuchThing (not this account's credential), ActionNotPossible, TokenAlreadyRegistered (MGT-5: the old one may be revoked), SerialIncorrect,
 // TokenNotActivable, OTPIncorrect.
 func (s *Store) RegisterHardwareToken(ctx context.Context, r Registration, ring Opener, at, codeTime time.Time) (models.Authenticator, error) {
 	var bound models.Authenticator
@@ -75,16 +76,19 @@ func (s *Store) register(ctx context.Context, r Registration, ring Opener, at, c
 // refuseRegistration says what stands against registering any token; nil: nothing.
 func (s *Store) refuseRegistration(ctx context.Context, c models.Credential, at time.Time) (refusal, err error) {
 	if c.Phase != models.PendingRegistration || c.Kind != models.HardwareOTP || c.Displayed(false, at) != models.ShownPendingActivation {
-		return models.ActionNotPossible.New("the credential is %s", c.Displayed(false, at)).
-			Allowing(models.Events(models.CredentialMachine.Allowed(c.Phase, models.ByPerson))...), nil
+		f := models.ActionNotPossible.New("the credential is %s", c.Displayed(false, at))
+		if err := s.forbids(ctx, c, f, models.BySubscriber, at); !errors.Is(err, f.Type) {
+			return nil, err
+		}
+		return f, nil
 	}
-	var live bool
-	err = s.with(ctx).Raw("select exists (select from authenticators where account_id = ? and kind = ? and revoked_at is null)", c.AccountID, models.HardwareToken).Row().Scan(&live)
+	var live []string
+	err = s.with(ctx).Table("authenticators").Where("account_id = ? and kind = ? and revoked_at is null", c.AccountID, models.HardwareToken).Pluck("credential_id", &live).Error
 	if err != nil {
 		return nil, fmt.Errorf("look for a live token: %w", err)
 	}
-	if live {
-		return models.TokenAlreadyRegistered.New(""), nil
+	if len(live) > 0 {
+		return models.TokenAlreadyRegistered.New("it belongs to credential %s", live[0]).Allowing(string(models.ActionRevoke)), nil
 	}
 	return nil, nil
 }
@@ -143,7 +147,9 @@ func fresh(t models.Token) otp.State {
 func (s *Store) bind(ctx context.Context, c models.Credential, t models.Token, state otp.State, at time.Time) (models.Authenticator, error) {
 	a := models.Authenticator{ID: NewID("au", at), CredentialID: c.ID, AccountID: c.AccountID, Kind: models.HardwareToken, Serial: &t.Serial,
 		Status: models.AuthenticatorActive, NextCounter: state.Next, Drift: state.Drift, RegisteredAt: at}
-	if err := s.with(ctx).Create(&a).Error; err != nil {
+	if err := fault(s.with(ctx).Create(&a).Error); errors.Is(err, models.TokenAlreadyRegistered) { // another one at the same time
+		return a, models.TokenAlreadyRegistered.Because(err).Allowing(string(models.ActionRevoke))
+	} else if err != nil {
 		return a, fmt.Errorf("create an authenticator: %w", err)
 	}
 	if err := tokens.move(s.with(ctx), t.Serial, models.BindToken, at, nil); err != nil {

@@ -197,7 +197,7 @@ func TestRegisterNotNow(t *testing.T) {
 	}
 	_, err = w.register(t, w.registration(codeNow))
 	wantFault(t, err, models.ActionNotPossible)
-	if f := models.FaultOf(err); fmt.Sprint(f.Allowed) != "[revoke]" {
+	if f := models.FaultOf(err); fmt.Sprint(f.Allowed) != "[resync suspend replace revoke]" {
 		t.Errorf("allowed %v", f.Allowed)
 	}
 }
@@ -214,6 +214,9 @@ func TestRegisterSecondToken(t *testing.T) {
 	second.credential = storetest.Activated(t, w.Store, w.ring, w.buyer, second.order, 1)
 	_, err := second.register(t, second.registration(codeNow))
 	wantFault(t, err, models.TokenAlreadyRegistered)
+	if f := models.FaultOf(err); fmt.Sprint(f.Allowed) != "[revoke]" || !strings.Contains(f.Detail, w.credential.ID) {
+		t.Errorf("%q, allowed %v", f.Detail, f.Allowed)
+	}
 }
 
 // MGT-5: two tokens of one person registered at the same time: one is bound, and nothing of the other's is spent.
@@ -228,6 +231,9 @@ func TestRegisterTwoTokensRace(t *testing.T) {
 	}
 	got := atOnce(2, func(i int) error {
 		_, err := st.RegisterHardwareToken(t.Context(), pair[i].registration(codeNow), ring, storetest.At, codeNow)
+		if err != nil && fmt.Sprint(models.FaultOf(err).Allowed) != "[revoke]" {
+			t.Errorf("allowed %v", models.FaultOf(err).Allowed)
+		}
 		return err
 	})
 	if got[""] != 1 || got[models.TokenAlreadyRegistered.Slug] != 1 {

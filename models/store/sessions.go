@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,8 +28,8 @@ type PasswordLogin struct {
 // is throttled the same (ACC-1). Every try is counted before the password is looked at and taken back when it was right, so
 // that no number of simultaneous guesses exceeds the limit and no lock is held while the password is hashed. Tries are counted
 // for the name from one network, for the name from everywhere, and for the network: a stranger who guesses uses up his own
-// tries long before those of the person.
-// Faults: LoginFailed, TooManyTries.
+// tries long before those of the person. The account that comes with a session says whether the password must be changed first.
+// Faults: LoginFailed, TooManyTries, TemporaryPasswordLapsed (only to whoever has it).
 func (s *Store) Login(ctx context.Context, l PasswordLogin, hasher *password.Hasher, at time.Time) (token models.Secret, session models.Session, err error) {
 	tries, err := s.reserveLogin(ctx, l, at)
 	if err != nil {
@@ -44,16 +46,42 @@ func (s *Store) Login(ctx context.Context, l PasswordLogin, hasher *password.Has
 		hasher.VerifyNobody(l.Password)
 	}
 	if !right {
-		return "", session, s.loginFailed(ctx, account.ID, at)
+		return "", session, s.loginFailed(ctx, account.ID, models.LoginFailed, at)
 	}
+	if account.PasswordLapsed(at) {
+		return "", session, s.loginFailed(ctx, account.ID, models.TemporaryPasswordLapsed, at)
+	}
+	var anew string
+	if rehash {
+		if anew, err = hasher.Hash(l.Password); err != nil {
+			return "", session, fmt.Errorf("hash a password anew: %w", err)
+		}
+	}
+	token, session, err = s.startLogin(ctx, account, anew, tries, at)
+	if errors.Is(err, models.LoginFailed) {
+		err = s.loginFailed(ctx, account.ID, models.LoginFailed, at)
+	}
+	return token, session, err
+}
+
+// startLogin starts the session of a password that was right, if it still is the account's: whoever changes the password waits until the
+// session is there, and ends it. anew is the same password with today's costs; empty: as it is.
+func (s *Store) startLogin(ctx context.Context, account models.Account, anew string, tries []int64, at time.Time) (token models.Secret, session models.Session, err error) {
 	err = s.InTx(ctx, func(tx *Store) error {
-		if err := tx.ForgetAttempts(ctx, tries...); err != nil {
+		now, err := tx.lockAccount(ctx, account.ID)
+		if err != nil {
 			return err
 		}
-		if rehash {
-			if err := tx.rehash(ctx, account, l.Password, hasher); err != nil {
-				return err
+		if now.PasswordVersion != account.PasswordVersion {
+			return models.LoginFailed.New("")
+		}
+		if anew != "" {
+			if err := tx.with(ctx).Table("accounts").Where("id = ?", account.ID).Update("password_hash", anew).Error; err != nil {
+				return fmt.Errorf("keep a password with new costs: %w", err)
 			}
+		}
+		if err := tx.ForgetAttempts(ctx, tries...); err != nil {
+			return err
 		}
 		token, session, err = tx.StartSession(ctx, account.ID, models.StrengthPassword, 0, at)
 		return err
@@ -90,7 +118,7 @@ func (s *Store) reserveLogin(ctx context.Context, l PasswordLogin, at time.Time)
 	return tries, err
 }
 
-func (s *Store) loginFailed(ctx context.Context, accountID string, at time.Time) error {
+func (s *Store) loginFailed(ctx context.Context, accountID string, refusal *models.FaultType, at time.Time) error {
 	actor := accountID
 	if actor == "" {
 		actor = "stranger"
@@ -100,15 +128,7 @@ func (s *Store) loginFailed(ctx context.Context, accountID string, at time.Time)
 	if err != nil {
 		return err
 	}
-	return models.LoginFailed.New("")
-}
-
-func (s *Store) rehash(ctx context.Context, a models.Account, p models.Secret, hasher *password.Hasher) error {
-	encoded, err := hasher.Hash(p)
-	if err != nil {
-		return fmt.Errorf("hash a password anew: %w", err)
-	}
-	return s.with(ctx).Table("accounts").Where("id = ? and password_hash = ?", a.ID, a.PasswordHash).Update("password_hash", encoded).Error
+	return refusal.New("")
 }
 
 // StartSession starts a session of an account; level is that of the credential it was authenticated with, 0 for a
@@ -167,6 +187,32 @@ func (s *Store) EndSession(ctx context.Context, id string, at time.Time) error {
 		}
 		return tx.auditSession(ctx, ended[0], "session.ended", at)
 	})
+}
+
+// EndSessions ends every session of an account, and returns how many. Whoever is logging in with a password meanwhile comes before or after.
+// Fault: NoSuchThing.
+func (s *Store) EndSessions(ctx context.Context, accountID string, actor models.Actor, at time.Time) (n int, err error) {
+	err = s.InTx(ctx, func(tx *Store) error {
+		if _, err := tx.lockAccount(ctx, accountID); err != nil {
+			return err
+		}
+		n, err = tx.endSessions(ctx, accountID, "", actor, at)
+		return err
+	})
+	return n, err
+}
+
+// endSessions ends the sessions of a locked account but the kept one.
+func (s *Store) endSessions(ctx context.Context, accountID, keep string, actor models.Actor, at time.Time) (int, error) {
+	r := s.with(ctx).Exec("update sessions set ended_at = ? where account_id = ? and id <> ? and ended_at is null", at, accountID, keep)
+	if r.Error != nil {
+		return 0, fmt.Errorf("end sessions: %w", r.Error)
+	}
+	if r.RowsAffected == 0 {
+		return 0, nil
+	}
+	return int(r.RowsAffected), s.Audit(ctx, models.AuditEvent{At: at, Class: models.AuthenticationEvents, Kind: "sessions.ended", Actor: actor.ID,
+		SubjectRef: accountID, Outcome: models.Succeeded, Detail: map[string]string{"number": strconv.FormatInt(r.RowsAffected, 10)}})
 }
 
 func (s *Store) auditSession(ctx context.Context, session models.Session, kind string, at time.Time) error {
