@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"text/template"
+	"time"
 
 	"tokendesk/activities/gateway/mail"
 	"tokendesk/internal/documents"
@@ -39,9 +40,15 @@ type mailFacts struct {
 	Ships      bool
 	DueDay     string
 	ExpiryDay  string
+	UserIDs    []string // under the address of the mail
+	Lapses     string   // when what the mail brings to set a password is good no more
 }
 
-const mailDay = "2 January 2006"
+const (
+	mailDay     = "2 January 2006"
+	mailMoment  = "2 January 2006, 15:04 MST"
+	mostUserIDs = 100 // that one mail lists
+)
 
 // Compose renders a notice. The sealed license key, if any, is opened for this mail only (LIC-1).
 func (c *Composer) Compose(ctx context.Context, n models.Notice) (m mail.Message, err error) {
@@ -78,6 +85,8 @@ func (c *Composer) facts(ctx context.Context, n models.Notice) (f mailFacts, err
 		err = c.aboutShipment(ctx, &f, n.SubjectRef)
 	case "cr":
 		err = c.aboutCredential(ctx, &f, n.SubjectRef)
+	case "ac":
+		err = c.aboutAccount(ctx, &f, n, account)
 	}
 	if err == nil && n.Sealed != nil {
 		var key models.SecretBytes
@@ -125,6 +134,39 @@ func (c *Composer) aboutCredential(ctx context.Context, f *mailFacts, id string)
 	}
 	f.ExpiryDay = f.Credential.ExpiresAt.In(policy.Location()).Format(mailDay)
 	return nil
+}
+
+// aboutAccount fills in what the mails of passwords and recovery say.
+func (c *Composer) aboutAccount(ctx context.Context, f *mailFacts, n models.Notice, a models.Account) error {
+	policy, err := c.Store.CurrentPolicy(ctx, n.CreatedAt)
+	if err != nil {
+		return err
+	}
+	if a.PasswordExpiresAt != nil {
+		f.Lapses = a.PasswordExpiresAt.In(policy.Location()).Format(mailMoment)
+	}
+	if n.Kind == models.NoticePasswordRecovery {
+		expires, err := time.Parse(time.RFC3339, n.Params["expires"])
+		if err != nil {
+			return fmt.Errorf("read when a recovery code expires: %w", err)
+		}
+		f.Lapses = expires.In(policy.Location()).Format(mailMoment)
+	}
+	f.UserIDs = []string{a.UserID}
+	if n.Kind == models.NoticeUserIDRecovery {
+		f.UserIDs, err = c.userIDs(ctx, n.ToAddress)
+	}
+	return err
+}
+
+// userIDs lists the user ids under an e-mail address, oldest first.
+func (c *Composer) userIDs(ctx context.Context, address string) ([]string, error) {
+	accounts, err := c.Store.AccountsByEmail(ctx, address, mostUserIDs)
+	ids := make([]string, len(accounts))
+	for i, a := range accounts {
+		ids[i] = a.UserID
+	}
+	return ids, err
 }
 
 func (c *Composer) papers(ctx context.Context, o models.Order) ([]mail.Attachment, error) {

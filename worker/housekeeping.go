@@ -11,7 +11,7 @@ import (
 )
 
 // Housekeeper does what no single lifecycle can do: it takes up drafts whose lifecycle was never started, ends unused
-// license keys, opens cases for late ones, and delivers mail.
+// license keys, opens cases for late ones, mails what was asked to be recovered, and delivers mail.
 type Housekeeper struct {
 	Store  *store.Store
 	Client *workflows.Client
@@ -26,6 +26,9 @@ const draftAge = 12 * time.Second
 func (h *Housekeeper) Run(ctx context.Context) {
 	together(ctx,
 		func(ctx context.Context) { loop(ctx, "mail", 20*time.Millisecond, 250*time.Millisecond, h.mail) },
+		func(ctx context.Context) {
+			loop(ctx, "recoveries", 20*time.Millisecond, 250*time.Millisecond, h.recoveries)
+		},
 		func(ctx context.Context) { loop(ctx, "drafts", time.Second, 2*time.Second, h.drafts) },
 		func(ctx context.Context) { loop(ctx, "license keys", time.Minute, time.Minute, h.keys) },
 		func(ctx context.Context) { loop(ctx, "purge", time.Hour, time.Hour, h.purge) },
@@ -33,6 +36,13 @@ func (h *Housekeeper) Run(ctx context.Context) {
 }
 
 func (h *Housekeeper) mail(ctx context.Context) (int, error) { return h.Mailer.Deliver(ctx, h.Clock()) }
+
+// recoveriesAtOnce is how many requests for recovery are settled in one go.
+const recoveriesAtOnce = 20
+
+func (h *Housekeeper) recoveries(ctx context.Context) (int, error) {
+	return h.Store.MailRecoveries(ctx, recoveriesAtOnce, h.Clock())
+}
 
 func (h *Housekeeper) drafts(ctx context.Context) (int, error) {
 	numbers, err := h.Store.StaleDrafts(ctx, h.Clock().Add(-draftAge), 50)
@@ -49,7 +59,8 @@ func (h *Housekeeper) keys(ctx context.Context) (int, error) {
 	return 0, errors.Join(err, h.Store.OpenLateKeyCases(ctx, h.Clock()))
 }
 
-// How long what serves a short purpose is kept: an answer for a repeated call, a try that counts against a limit.
+// How long what serves a short purpose is kept: an answer for a repeated call, a try that counts against a limit, a request
+// for recovery.
 const (
 	keepAnswers = 48 * time.Hour
 	keepTries   = 24 * time.Hour
@@ -59,5 +70,6 @@ func (h *Housekeeper) purge(ctx context.Context) (int, error) {
 	at := h.Clock()
 	_, answers := h.Store.PurgeKeys(ctx, at.Add(-keepAnswers))
 	_, tries := h.Store.PurgeAttempts(ctx, at.Add(-keepTries))
-	return 0, errors.Join(answers, tries)
+	_, recoveries := h.Store.PurgeRecoveries(ctx, at.Add(-keepTries))
+	return 0, errors.Join(answers, tries, recoveries)
 }

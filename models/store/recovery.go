@@ -134,7 +134,8 @@ func (s *Store) mailRecovery(ctx context.Context, r models.Recovery, at time.Tim
 	if r.Kind == models.UserIDRecovery {
 		kind = models.NoticeUserIDRecovery
 	}
-	return s.AddNotice(ctx, NewNotice{ID: r.NoticeID, Kind: kind, DedupeKey: "recovery/" + r.ID, AccountID: *r.AccountID, SubjectRef: *r.AccountID, Sealed: r.Sealed}, at)
+	return s.AddNotice(ctx, NewNotice{ID: r.NoticeID, Kind: kind, DedupeKey: "recovery/" + r.ID, AccountID: *r.AccountID, SubjectRef: *r.AccountID,
+		Sealed: r.Sealed, Params: map[string]string{"expires": r.ExpiresAt.UTC().Format(time.RFC3339)}}, at)
 }
 
 // RecoverPassword lets whoever holds a recovery token choose a password. The token is used up then, once whoever else tries at the same time;
