@@ -30,6 +30,8 @@ type environment struct {
 	MailFrom       string `env:"TOKENDESK_MAIL_FROM" sandbox:"Tokendesk <no-reply@tokendesk.example>"`
 	MailboxAddress string `env:"TOKENDESK_MAILBOX_ADDR"` // the sandbox's mailbox; empty: mail leaves by SMTP
 
+	MailWebhookSecrets []string `env:"TOKENDESK_MAIL_WEBHOOK_SECRET,unset" envSeparator:","` // all that are valid now
+
 	StripeKey            string   `env:"STRIPE_SECRET_KEY,unset" sandbox:""`
 	StripeWebhookSecrets []string `env:"STRIPE_WEBHOOK_SECRET,unset" envSeparator:"," sandbox:""` // all that are valid now
 
@@ -67,7 +69,8 @@ func (e environment) config(api, work bool) app.Config {
 		DatabaseURL: e.DatabaseURL, TemporalAddress: e.TemporalAddress, Namespace: e.TemporalNamespace,
 		APIAddress: e.APIAddress, MetricsAddress: e.MetricsAddress,
 		KeyringFile: e.KeyringFile, SigningKeyFile: e.SigningKeyFile, CheckpointFile: e.CheckpointFile, CreateKeys: e.CreateKeys,
-		Mail:    app.Mail{Host: e.SMTPHost, Port: e.SMTPPort, TLS: e.SMTPTLS, User: e.SMTPUser, Password: models.Secret(e.SMTPPassword), From: e.MailFrom},
+		Mail: app.Mail{Host: e.SMTPHost, Port: e.SMTPPort, TLS: e.SMTPTLS, User: e.SMTPUser, Password: models.Secret(e.SMTPPassword), From: e.MailFrom,
+			WebhookSecrets: secrets(e.MailWebhookSecrets)},
 		Payment: app.Payment{StripeKey: models.Secret(e.StripeKey), WebhookSecrets: secrets(e.StripeWebhookSecrets)},
 		Carrier: app.Carrier{URL: e.CarrierURL, Key: models.Secret(e.CarrierKey), WebhookSecrets: secrets(e.CarrierWebhookSecrets)},
 		Seller: documents.Seller{Name: e.SellerName, Email: e.SellerEmail, Address: models.Address{Name: e.SellerName, Line1: e.SellerStreet, City: e.SellerCity,

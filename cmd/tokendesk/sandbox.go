@@ -62,7 +62,7 @@ func serveMailbox(ctx context.Context) error {
 		return err
 	}
 	defer st.Close()
-	box, err := mailbox.New(ctx, st, mailbox.Config{})
+	box, err := mailbox.New(ctx, st, mailbox.Config{WebhookURL: "/v1/webhooks/mail", WebhookSecrets: secrets(e.MailWebhookSecrets)}) // the API's process pushes
 	if err != nil {
 		return err
 	}

@@ -47,6 +47,8 @@ type Mail struct {
 	User     string
 	Password models.Secret
 	From     string // an address as in RFC 5322
+
+	WebhookSecrets []models.Secret // all that are valid now; none: the mail provider is not believed (LIF-3)
 }
 
 // Payment says who takes card payments.

@@ -11,6 +11,7 @@ import (
 	"tokendesk/activities"
 	"tokendesk/activities/gateway/carrier/rest"
 	carriersim "tokendesk/activities/gateway/carrier/simulator"
+	"tokendesk/activities/gateway/mail/events"
 	"tokendesk/activities/gateway/mail/mailbox"
 	"tokendesk/activities/gateway/mail/smtp"
 	paymentsim "tokendesk/activities/gateway/payment/simulator"
@@ -29,9 +30,10 @@ type gateways struct {
 		activities.Carrier
 		api.CarrierWebhooks
 	}
-	mail    *smtp.Sender
-	sandbox *sandbox.Store
-	pages   *http.ServeMux // under /sandbox; nil outside a sandbox
+	mail       *smtp.Sender
+	mailEvents *events.Webhook
+	sandbox    *sandbox.Store
+	pages      *http.ServeMux // under /sandbox; nil outside a sandbox
 }
 
 func (g gateways) close() {
@@ -103,12 +105,12 @@ func (a *App) openCarrier(ctx context.Context) error {
 func (a *App) openMail(ctx context.Context) (err error) {
 	cfg := smtp.Config{Host: a.cfg.Mail.Host, Port: a.cfg.Mail.Port, TLS: smtp.TLS(a.cfg.Mail.TLS), User: a.cfg.Mail.User, Password: a.cfg.Mail.Password}
 	if a.cfg.Sandbox {
-		box, err := mailbox.New(ctx, a.gateways.sandbox, mailbox.Config{Now: a.cfg.Clock})
+		box, err := mailbox.New(ctx, a.gateways.sandbox, mailbox.Config{WebhookURL: a.webhookURL("mail"), WebhookSecrets: a.cfg.Mail.WebhookSecrets, Now: a.cfg.Clock})
 		if err != nil {
 			return fmt.Errorf("open the mailbox: %w", err)
 		}
 		a.gateways.pages.Handle(mailbox.Path, box.Handler())
-		a.gateways.pages.Handle(mailbox.Path+"/", box.Handler())
+		a.simulate(ctx, mailbox.Path+"/", box)
 		if a.cfg.MailboxAddress != "" { // otherwise another process receives the mail
 			if cfg.Host, cfg.Port, err = a.receiveMail(ctx, box); err != nil {
 				return err
@@ -116,6 +118,7 @@ func (a *App) openMail(ctx context.Context) (err error) {
 			cfg.TLS = smtp.Plain
 		}
 	}
+	a.gateways.mailEvents = events.New(a.cfg.Mail.WebhookSecrets)
 	a.gateways.mail, err = smtp.New(cfg)
 	return err
 }

@@ -30,17 +30,23 @@ var pages = template.Must(template.New("").Funcs(template.FuncMap{
 //	GET    /sandbox/mailbox/messages/{id}/attachments/{n}             a file
 //	GET    /sandbox/mailbox/messages/{id}/html                        its HTML alone
 //	GET    /sandbox/mailbox/messages/{id}/raw                         message/rfc822
+//	POST   /sandbox/mailbox/messages/{id}/events                      report {"type": "bounced", "status": "5.1.1"} of it
 //	DELETE /sandbox/mailbox/messages                                  throw all away
 //	POST, GET, DELETE /sandbox/mailbox/orders                         see sandbox.Order
+//
+// For example {"operation": "rcpt", "match": "ann@example.com", "effect": "refuse"} refuses the next mail to Ann for good, "fail" with
+// "times": 3 defers it three times, and {"operation": "delivery", "match": "ann@example.com", "effect": "bounce", "delay": "2s"} takes it
+// and lets it come back.
 func (m *Mailbox) Handler() http.Handler {
 	mux := http.NewServeMux()
-	m.store.HandleOrders(mux, sandbox.Mailbox, operations)
+	m.store.HandleOrders(mux, sandbox.Mailbox, m.operations)
 	mux.HandleFunc("GET "+Path, m.list)
 	mux.HandleFunc("GET "+Path+"/{$}", m.list)
 	mux.HandleFunc("GET "+Path+"/messages/{id}", m.withMail(show))
 	mux.HandleFunc("GET "+Path+"/messages/{id}/attachments/{n}", m.withMail(attachment))
 	mux.HandleFunc("GET "+Path+"/messages/{id}/html", m.withMail(html))
 	mux.HandleFunc("GET "+Path+"/messages/{id}/raw", m.withMail(raw))
+	mux.HandleFunc("POST "+Path+"/messages/{id}/events", m.withMail(m.happen))
 	mux.HandleFunc("DELETE "+Path+"/messages", func(w http.ResponseWriter, r *http.Request) {
 		sandbox.Answer(w, http.StatusOK, struct{}{}, m.Clear(r.Context()))
 	})

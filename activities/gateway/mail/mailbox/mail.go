@@ -32,7 +32,9 @@ type Mail struct {
 	Attachments []Attachment `json:"attachments"`
 	Deliveries  int          `json:"deliveries"` // how often it came under its Message-ID
 	Altered     bool         `json:"altered"`    // it read differently on a later delivery
-	raw         []byte
+
+	Reported models.MailEventKind `json:"reported,omitempty"` // what its sender was told last became of it
+	raw      []byte
 }
 
 // Attachment is a file that came with a mail.
@@ -55,7 +57,7 @@ type Filter struct {
 	Limit   int       // the newest so many; 100 where zero
 }
 
-const selectMail = `SELECT id, recipients, received, raw, deliveries, altered FROM sandbox.mails`
+const selectMail = `SELECT id, recipients, received, raw, deliveries, altered, reported FROM sandbox.mails`
 
 // List returns the mails that pass the filter, newest first.
 func (m *Mailbox) List(ctx context.Context, f Filter) ([]Mail, error) {
@@ -104,7 +106,7 @@ func (m *Mailbox) Clear(ctx context.Context) error {
 
 func scan(row pgx.CollectableRow) (Mail, error) {
 	var kept Mail
-	if err := row.Scan(&kept.ID, &kept.Recipients, &kept.Received, &kept.raw, &kept.Deliveries, &kept.Altered); err != nil {
+	if err := row.Scan(&kept.ID, &kept.Recipients, &kept.Received, &kept.raw, &kept.Deliveries, &kept.Altered, &kept.Reported); err != nil {
 		return Mail{}, err
 	}
 	mail, err := parse(kept.raw)
@@ -112,7 +114,7 @@ func scan(row pgx.CollectableRow) (Mail, error) {
 		return Mail{}, err
 	}
 	mail.ID, mail.Recipients, mail.Received, mail.raw = kept.ID, kept.Recipients, kept.Received, kept.raw
-	mail.Deliveries, mail.Altered = kept.Deliveries, kept.Altered
+	mail.Deliveries, mail.Altered, mail.Reported = kept.Deliveries, kept.Altered, kept.Reported
 	for i := range mail.Attachments {
 		mail.Attachments[i].URL = fmt.Sprintf("%s/messages/%d/attachments/%d", Path, mail.ID, i)
 	}

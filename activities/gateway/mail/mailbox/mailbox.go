@@ -2,7 +2,8 @@
 // PostgreSQL, so that it survives a killed process, and shows it at /sandbox/mailbox.
 //
 // A mail that comes again under its Message-ID is the same mail, delivered once more (OPS-2). The mailbox takes orders
-// to refuse, to fail, to be slow, and to cut the connection just when the sender waits to hear that it was accepted.
+// to refuse, to fail, to be slow, to cut the connection just when the sender waits to hear that it was accepted, and to
+// report afterwards that a mail has come back, has arrived, or is complained of (LIF-3).
 package mailbox
 
 import (
@@ -20,7 +21,9 @@ import (
 
 	"github.com/emersion/go-sasl"
 	gosmtp "github.com/emersion/go-smtp"
+	"github.com/jackc/pgx/v5"
 
+	"tokendesk/activities/gateway/mail/events"
 	"tokendesk/activities/gateway/sandbox"
 	"tokendesk/models"
 )
@@ -34,13 +37,19 @@ type Config struct {
 	User     string           // demands a login; may be empty
 	Password models.Secret    // of the user
 	Now      func() time.Time // the sandbox's clock; time.Now where nil
+
+	WebhookURL     string          // where reports are pushed to; a path alone where another process pushes them
+	WebhookSecrets []models.Secret // each signs; without one, or without the URL, nothing is reported
 }
 
 // Mailbox receives mail. It is safe for concurrent use, by several processes on one database too.
 type Mailbox struct {
-	store  *sandbox.Store
-	config Config
-	server *gosmtp.Server
+	store      *sandbox.Store
+	config     Config
+	server     *gosmtp.Server
+	webhooks   *sandbox.Dispatcher
+	reports    bool
+	operations sandbox.Operations
 }
 
 const schema = `
@@ -56,20 +65,19 @@ CREATE TABLE IF NOT EXISTS sandbox.mails (
     altered    boolean     NOT NULL DEFAULT false -- a later delivery read differently
 );
 CREATE INDEX IF NOT EXISTS mails_to ON sandbox.mails USING gin (recipients);
+ALTER TABLE sandbox.mails ADD COLUMN IF NOT EXISTS reported text NOT NULL DEFAULT ''; -- what the sender was told last
 `
 
-// The operations, as orders name them: the answer to RCPT TO, and to the end of DATA. Orders match the recipient.
+// The operations, as orders name them: the answer to RCPT TO, and to the end of DATA; what becomes of a mail that was taken,
+// and the webhook that tells of it. Orders match the recipient; those on webhooks match the kind of event too.
 const (
 	recipient = "rcpt"
 	data      = "data"
+	delivery  = "delivery"
+	webhook   = "webhook"
 )
 
-var operations = sandbox.Operations{
-	recipient: {sandbox.Refuse, sandbox.Fail, sandbox.Slow},
-	data:      {sandbox.Refuse, sandbox.Fail, sandbox.Slow, sandbox.Drop},
-}
-
-// New makes the mailbox on the sandbox's store. Serve must run for mail to arrive.
+// New makes the mailbox on the sandbox's store. Serve must run for mail to arrive, Run for reports to leave.
 func New(ctx context.Context, store *sandbox.Store, config Config) (*Mailbox, error) {
 	if err := store.Migrate(ctx, schema); err != nil {
 		return nil, err
@@ -77,7 +85,17 @@ func New(ctx context.Context, store *sandbox.Store, config Config) (*Mailbox, er
 	if config.Now == nil {
 		config.Now = time.Now
 	}
-	m := &Mailbox{store: store, config: config}
+	m := &Mailbox{store: store, config: config, reports: config.WebhookURL != "" && len(config.WebhookSecrets) > 0}
+	m.webhooks = sandbox.NewDispatcher(store, sandbox.Mailbox, sandbox.WebhookConfig{URL: config.WebhookURL, Secrets: config.WebhookSecrets,
+		Header: events.SignatureHeader})
+	m.operations = sandbox.Operations{
+		recipient: {sandbox.Refuse, sandbox.Fail, sandbox.Slow},
+		data:      {sandbox.Refuse, sandbox.Fail, sandbox.Slow, sandbox.Drop},
+	}
+	if m.reports {
+		m.operations[delivery] = []sandbox.Effect{Bounce, Deliver, Complain}
+		m.operations[webhook] = sandbox.WebhookEffects
+	}
 	m.server = gosmtp.NewServer(gosmtp.BackendFunc(m.session))
 	m.server.Domain = "mailbox.sandbox"
 	m.server.TLSConfig = config.TLS
@@ -181,7 +199,7 @@ func (s *session) Reset() { s.recipients = nil }
 func (s *session) Logout() error { return nil }
 
 func (s *session) take(operation string, recipients ...string) (sandbox.Order, error) {
-	order, err := sandbox.Take(context.Background(), s.mailbox.store.Pool, sandbox.Mailbox, operation, operations[operation], recipients...)
+	order, err := sandbox.Take(context.Background(), s.mailbox.store.Pool, sandbox.Mailbox, operation, s.mailbox.operations[operation], recipients...)
 	if err != nil {
 		return order, temporary("the mailbox is not available")
 	}
@@ -205,7 +223,7 @@ func temporary(text string) error {
 	return &gosmtp.SMTPError{Code: 451, EnhancedCode: gosmtp.EnhancedCode{4, 3, 0}, Message: text}
 }
 
-// keep stores a mail, or counts one more delivery of it.
+// keep stores a mail with what is to become of it, or counts one more delivery of it.
 func (m *Mailbox) keep(ctx context.Context, recipients []string, raw []byte) error {
 	mail, err := parse(raw)
 	if err != nil {
@@ -214,14 +232,25 @@ func (m *Mailbox) keep(ctx context.Context, recipients []string, raw []byte) err
 	if mail.MessageID == "" { // RFC 6409 §8.3 lets a server add one
 		mail.MessageID = fmt.Sprintf("%x@mailbox.sandbox", sha256.Sum256(raw))
 	}
-	_, err = m.store.Pool.Exec(ctx, `INSERT INTO sandbox.mails (message_id, recipients, subject, received, raw, digest)
-		VALUES ($1, $2, $3, $4, $5, $6)
-		ON CONFLICT (message_id) DO UPDATE SET deliveries = mails.deliveries + 1,
-			altered = mails.altered OR mails.digest <> excluded.digest OR mails.recipients <> excluded.recipients`,
-		mail.MessageID, recipients, mail.Subject, m.config.Now(), raw, mail.digest())
+	mail.Recipients = recipients
+	err = pgx.BeginFunc(ctx, m.store.Pool, func(tx pgx.Tx) error {
+		var id int64
+		var deliveries int
+		err := tx.QueryRow(ctx, `INSERT INTO sandbox.mails (message_id, recipients, subject, received, raw, digest)
+			VALUES ($1, $2, $3, $4, $5, $6)
+			ON CONFLICT (message_id) DO UPDATE SET deliveries = mails.deliveries + 1,
+				altered = mails.altered OR mails.digest <> excluded.digest OR mails.recipients <> excluded.recipients
+			RETURNING id, deliveries`,
+			mail.MessageID, recipients, mail.Subject, m.config.Now(), raw, mail.digest()).Scan(&id, &deliveries)
+		if err != nil || deliveries > 1 {
+			return err
+		}
+		return m.destine(ctx, tx, id, mail)
+	})
 	if err != nil {
 		slog.Warn("sandbox: a mail cannot be kept", "error", err)
 		return temporary("the mailbox is not available")
 	}
+	m.webhooks.Wake()
 	return nil
 }
