@@ -43,14 +43,15 @@ func (s *Store) AddNotice(ctx context.Context, n NewNotice, at time.Time) error 
 	return nil
 }
 
-// ClaimNotices takes up to n mails that are due and holds them back until the lease ends; whoever dies in the middle
-// leaves them to the next sender, under the same Message-ID.
+// ClaimNotices takes up to n mails that are due and holds them back until the lease ends, which is counted in real time; whoever
+// dies in the middle leaves them to the next sender, under the same Message-ID.
 func (s *Store) ClaimNotices(ctx context.Context, n int, at time.Time, lease time.Duration) ([]models.Notice, error) {
 	var rows []models.Notice
 	err := s.with(ctx).Raw(`
-		with due as (select id from notices where status = 'pending' and next_at <= ? order by next_at limit ? for update skip locked)
-		update notices o set attempts = attempts + 1, next_at = ? from due where o.id = due.id returning o.*`,
-		at, n, at.Add(lease)).Scan(&rows).Error
+		with due as (select id from notices where status = 'pending' and next_at <= ? and (leased_until is null or leased_until <= clock_timestamp())
+			order by next_at limit ? for update skip locked)
+		update notices o set attempts = attempts + 1, leased_until = clock_timestamp() + make_interval(secs => ?) from due where o.id = due.id returning o.*`,
+		at, n, lease.Seconds()).Scan(&rows).Error
 	if err != nil {
 		return nil, fault(fmt.Errorf("claim notices: %w", err))
 	}
@@ -73,7 +74,7 @@ type Mishap struct {
 // NoticeDelayed lets a mail be tried again at a later moment.
 func (s *Store) NoticeDelayed(ctx context.Context, id string, m Mishap, again time.Time) error {
 	return fault(s.with(ctx).Table("notices").Where("id = ? and status = ?", id, models.NoticePending).
-		Updates(map[string]any{"next_at": again, "last_error": m.Why, "code": m.Code}).Error)
+		Updates(map[string]any{"next_at": again, "leased_until": nil, "last_error": m.Why, "code": m.Code}).Error)
 }
 
 // NoticeFailed gives a mail up for good, unless it was reported to have left after all, and lets those hear of it whom it

@@ -26,13 +26,14 @@ func (s *Store) enqueue(ctx context.Context, row models.OutboxRow) error {
 }
 
 // ClaimOutbox takes up to n rows that are due, in order, and holds them back until the lease ends, so that several
-// dispatchers share the work. Whoever dies leaves its rows to the next after the lease.
+// dispatchers share the work. Whoever dies leaves its rows to the next after the lease, which is counted in real time.
 func (s *Store) ClaimOutbox(ctx context.Context, n int, at time.Time, lease time.Duration) ([]models.OutboxRow, error) {
 	var rows []models.OutboxRow
 	err := s.with(ctx).Raw(`
-		with due as (select id from outbox where dispatched_at is null and next_at <= ? order by next_at, id limit ? for update skip locked)
-		update outbox o set attempts = attempts + 1, next_at = ? from due where o.id = due.id
-		returning o.id, o.kind, o.workflow_id, o.name, o.ref, o.created_at, o.attempts, o.next_at`, at, n, at.Add(lease)).Scan(&rows).Error
+		with due as (select id from outbox where dispatched_at is null and next_at <= ? and (leased_until is null or leased_until <= clock_timestamp())
+			order by next_at, id limit ? for update skip locked)
+		update outbox o set attempts = attempts + 1, leased_until = clock_timestamp() + make_interval(secs => ?) from due where o.id = due.id
+		returning o.id, o.kind, o.workflow_id, o.name, o.ref, o.created_at, o.attempts, o.next_at`, at, n, lease.Seconds()).Scan(&rows).Error
 	if err != nil {
 		return nil, fault(fmt.Errorf("claim the outbox: %w", err))
 	}
@@ -49,5 +50,5 @@ func (s *Store) OutboxDispatched(ctx context.Context, ids []int64, at time.Time)
 
 // OutboxFailed lets a row be tried again at a later moment.
 func (s *Store) OutboxFailed(ctx context.Context, id int64, again time.Time) error {
-	return fault(s.with(ctx).Exec("update outbox set next_at = ? where id = ? and dispatched_at is null", again, id).Error)
+	return fault(s.with(ctx).Exec("update outbox set next_at = ?, leased_until = null where id = ? and dispatched_at is null", again, id).Error)
 }
