@@ -230,12 +230,17 @@ func (w *scene) check(rt *rapid.T) {
 		lines[c.OrderLineID] = true
 		_, bound, err := w.Credential(w.t.Context(), c.ID)
 		may(rt, err)
-		if (len(bound) == 1) != (c.Phase == models.CredentialActive) || len(bound) > 1 {
+		if len(bound) > 1 || c.Phase != models.CredentialRevoked && (len(bound) == 1) != (c.Phase == models.CredentialActive) {
 			rt.Fatalf("a credential that is %s has %d authenticators", c.Phase, len(bound))
 		}
 		for _, a := range bound {
-			live[a.AccountID]++
-			w.checkAuthenticator(rt, c, a)
+			if (a.Status == models.AuthenticatorRevoked) != (c.Phase == models.CredentialRevoked) {
+				rt.Fatalf("a credential that is %s has an authenticator that is %s", c.Phase, a.Status)
+			}
+			if a.Status != models.AuthenticatorRevoked {
+				live[a.AccountID]++
+				w.checkAuthenticator(rt, c, a)
+			}
 		}
 		if c.ExpiredAt != nil && (w.now.Before(c.ExpiresAt) || !c.ExpiredAt.Equal(c.ExpiresAt)) {
 			rt.Fatalf("expired at %v, its term ends at %v, now %v", c.ExpiredAt, c.ExpiresAt, w.now)
