@@ -2,9 +2,11 @@
 
 STATE := $(or $(TOKENDESK_STATE_DIR),.dev)
 GO    := go
+# The commit names a build of an unchanged checkout; any other names itself by a digest of the program.
+BUILD := $(or $(BUILD_ID),$(shell git diff --quiet HEAD 2>/dev/null && git rev-parse --short=12 HEAD))
 export GOFLAGS += -buildvcs=false
 
-.PHONY: help run stop test race lint demo bench clean build-dev
+.PHONY: help build run stop test race lint demo bench clean build-dev
 
 help:
 	@echo "make run     start everything on this machine; stop with Ctrl-C"
@@ -12,6 +14,7 @@ help:
 	@echo "make test    all tests, with a PostgreSQL and a Temporal server of their own"
 	@echo "make race    the tests of the product under the race detector"
 	@echo "make lint    the rules of the house"
+	@echo "make build   bin/tokendesk, the program of production (BUILD_ID names its build)"
 	@echo "make bench   measurements (JSON=1 for machines)"
 	@echo "make stop    stop a stack that runs elsewhere or was left behind"
 	@echo "make clean   forget the state of the stack"
@@ -21,6 +24,9 @@ run: build-dev
 
 stop:
 	@if [ -x bin/tokendesk-dev ]; then bin/tokendesk-dev stop; else echo "nothing to stop: the stack was never built here"; fi
+
+build:
+	$(GO) build -trimpath -tags timetzdata -ldflags "-s -w -X main.linked=$(BUILD)" -o bin/tokendesk ./cmd/tokendesk
 
 build-dev:
 	@deploy/dev/build

@@ -125,7 +125,10 @@ func TestComposeOrder(t *testing.T) {
 	if api := p.Services["api"].HealthCheck; api != nil && (api.Disable || len(api.Test) > 0) {
 		t.Error("the API does not use the image's own health check")
 	}
-	for _, name := range []string{"worker", "mailbox", "migrate", "demo-data"} {
+	if h := p.Services["worker"].HealthCheck; h == nil || h.Disable || !slices.Equal(h.Test, []string{"CMD", "/usr/local/bin/tokendesk", "healthcheck", "-worker"}) {
+		t.Error("nothing asks the worker whether its build is in use")
+	}
+	for _, name := range []string{"mailbox", "migrate", "demo-data"} {
 		if h := p.Services[name].HealthCheck; h == nil || !h.Disable {
 			t.Errorf("%s serves no API, but the image's health check asks it", name)
 		}
@@ -258,6 +261,21 @@ func TestComposeDefaults(t *testing.T) {
 		if _, err := load(t, needed); err == nil || !strings.Contains(err.Error(), needed) {
 			t.Errorf("without %s: %v", needed, err)
 		}
+	}
+}
+
+// One image is one build of the worker, and the build before can run beside it without taking the release back.
+func TestComposeBuilds(t *testing.T) {
+	p := projectOf(t, "COMPOSE_PROFILES=sandbox,draining", "TOKENDESK_VERSION=1.4.0", "TOKENDESK_VERSION_BEFORE=1.3.2")
+	now, before := p.Services["worker"], p.Services["worker-before"]
+	if id := now.Build.Args["BUILD_ID"]; id == nil || *id != "1.4.0" || now.Image != "tokendesk:1.4.0" || *now.Environment["TOKENDESK_PROMOTE"] != "true" {
+		t.Errorf("the worker is build %v of image %s", id, now.Image)
+	}
+	if id := before.Environment["TOKENDESK_BUILD_ID"]; before.Build != nil || before.Image != "tokendesk:1.3.2" || id == nil || *id != "1.3.2" {
+		t.Errorf("the worker before is %s as build %v, built here: %v", before.Image, id, before.Build != nil)
+	}
+	if *before.Environment["TOKENDESK_PROMOTE"] != "false" || len(before.Ports) > 0 {
+		t.Error("the worker before takes the release back, or the port of the worker")
 	}
 }
 

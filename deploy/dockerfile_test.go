@@ -58,7 +58,7 @@ func TestDockerfile(t *testing.T) {
 			compile = i.rest
 		}
 	}
-	for _, want := range []string{"CGO_ENABLED=0", "-trimpath", "-o /out/tokendesk ./cmd/tokendesk"} {
+	for _, want := range []string{"CGO_ENABLED=0", "-trimpath", "-X main.linked=${BUILD_ID}", "-o /out/tokendesk ./cmd/tokendesk"} {
 		if !strings.Contains(compile, want) {
 			t.Errorf("the build lacks %s", want)
 		}

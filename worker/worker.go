@@ -3,6 +3,7 @@
 package worker
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -17,10 +18,14 @@ import (
 // Steps implements some of the declared steps.
 type Steps interface{ Bind(*workflows.Binder) }
 
-// New makes a worker for every lifecycle. It refuses while any declared step has no implementation: an unbound local step
-// would fail its workflow for good.
-func New(engine client.Client, steps ...Steps) (worker.Worker, error) {
+// New makes a worker of one build for every lifecycle; nothing is sent to it before the build is promoted ([Deployment]). It refuses
+// while any declared step has no implementation: an unbound local step would fail its workflow for good.
+func New(engine client.Client, build string, steps ...Steps) (worker.Worker, error) {
+	if build == "" {
+		return nil, errors.New("a worker needs a build id")
+	}
 	w := worker.New(engine, workflows.TaskQueue, worker.Options{
+		DeploymentOptions:                Versioned(build),
 		StickyScheduleToStartTimeout:     time.Second, // after a kill the work goes on at once elsewhere
 		MaxConcurrentWorkflowTaskPollers: 8,
 		MaxConcurrentActivityTaskPollers: 4,
@@ -42,9 +47,10 @@ type Registry interface {
 	RegisterWorkflowWithOptions(w any, options workflow.RegisterOptions)
 }
 
-// Register registers every lifecycle, one a line, under the name that running executions know.
+// Register registers every lifecycle, one a line, under the name that running executions know. What may wait longer than a release
+// lasts, for years or for stock, moves on; only what ends within weeks by itself may stay.
 func Register(r Registry) {
-	r.RegisterWorkflowWithOptions(workflows.Order, workflow.RegisterOptions{Name: string(models.OrderLifecycle)})
-	r.RegisterWorkflowWithOptions(workflows.Shipment, workflow.RegisterOptions{Name: string(models.ShipmentLifecycle)})
-	r.RegisterWorkflowWithOptions(workflows.Credential, workflow.RegisterOptions{Name: string(models.CredentialLifecycle)})
+	r.RegisterWorkflowWithOptions(workflows.Order, named(models.OrderLifecycle, movesOn))
+	r.RegisterWorkflowWithOptions(workflows.Shipment, named(models.ShipmentLifecycle, movesOn))
+	r.RegisterWorkflowWithOptions(workflows.Credential, named(models.CredentialLifecycle, movesOn))
 }

@@ -16,11 +16,11 @@ func TestWorkerRefusesUnboundSteps(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer engine.Close()
-	_, err = New(engine, &activities.Orders{}, &activities.Credentials{})
+	_, err = New(engine, DevelopmentBuild, &activities.Orders{}, &activities.Credentials{})
 	if err == nil || !strings.Contains(err.Error(), "shipment.") || strings.Contains(err.Error(), "order.") {
 		t.Fatalf("got %v", err)
 	}
-	if _, err := New(engine, &activities.Orders{}, &activities.Credentials{}, &activities.Shipping{}); err != nil {
+	if _, err := New(engine, DevelopmentBuild, &activities.Orders{}, &activities.Credentials{}, &activities.Shipping{}); err != nil {
 		t.Fatalf("a complete worker was refused: %v", err)
 	}
 }

@@ -14,6 +14,8 @@ type environment struct {
 	DatabaseURL       string `env:"DATABASE_URL,required,notEmpty"`
 	TemporalAddress   string `env:"TEMPORAL_ADDRESS" envDefault:"127.0.0.1:7233"`
 	TemporalNamespace string `env:"TEMPORAL_NAMESPACE" envDefault:"tokendesk"`
+	BuildID           string `env:"TOKENDESK_BUILD_ID"`
+	Promote           bool   `env:"TOKENDESK_PROMOTE" envDefault:"true"`
 	APIAddress        string `env:"TOKENDESK_API_ADDR" envDefault:"127.0.0.1:8080"`
 	MetricsAddress    string `env:"TOKENDESK_METRICS_ADDR" envDefault:"127.0.0.1:9090"`
 	KeyringFile       string `env:"TOKENDESK_KEYRING_FILE,required,notEmpty"`
@@ -67,7 +69,7 @@ func (e environment) config(api, work bool) app.Config {
 	return app.Config{
 		API: api, Worker: work,
 		DatabaseURL: e.DatabaseURL, TemporalAddress: e.TemporalAddress, Namespace: e.TemporalNamespace,
-		APIAddress: e.APIAddress, MetricsAddress: e.MetricsAddress,
+		Promote: e.Promote, APIAddress: e.APIAddress, MetricsAddress: e.MetricsAddress,
 		KeyringFile: e.KeyringFile, SigningKeyFile: e.SigningKeyFile, CheckpointFile: e.CheckpointFile, CreateKeys: e.CreateKeys,
 		Mail: app.Mail{Host: e.SMTPHost, Port: e.SMTPPort, TLS: e.SMTPTLS, User: e.SMTPUser, Password: models.Secret(e.SMTPPassword), From: e.MailFrom,
 			WebhookSecrets: secrets(e.MailWebhookSecrets)},

@@ -187,6 +187,9 @@ func TestBadArguments(t *testing.T) {
 		"key is not there":   {[]string{"import-tokens", "-key-file", "/nowhere/key", "seeds"}, "read key material: open /nowhere/key: no such file"},
 		"demo no sandbox":    {[]string{"load-demo", "-secrets", "s"}, "TOKENDESK_SANDBOX is not true"},
 		"demo no file":       {[]string{"load-demo"}, "-secrets is missing"},
+		"promote nothing":    {[]string{"promote"}, "0 operands instead of 1; usage: tokendesk promote [FLAGS] BUILD"},
+		"promote too much":   {[]string{"promote", "-percent", "101", "1.4.0"}, "-percent is 101, not from 0 to 100"},
+		"arguments of check": {[]string{"healthcheck", "worker"}, "1 operands instead of 0; usage: tokendesk healthcheck [FLAGS]"},
 		"mailbox no sandbox": {[]string{"mailbox"}, "TOKENDESK_SANDBOX is not true"},
 	} {
 		t.Run(name, func(t *testing.T) {

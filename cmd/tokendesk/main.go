@@ -29,10 +29,13 @@ func commands() []command {
 		{"list-api-keys", "list the API keys, revoked ones included", listAPIKeys},
 		{"revoke-api-key", "end an API key at once", revokeAPIKey},
 		{"keyring", "list the keys that seal seeds, add one, promote one (list | add | promote ID)", keyring},
+		{"builds", "list the builds of the worker that the engine knows, and what it sends to each", alone(listBuilds)},
+		{"promote", "make a build of the worker current, or send it a share of the work", promote},
+		{"version", "print the build id of this program", alone(version)},
 		{"demo", "play the journey against a running stack", runDemo},
 		{"load-demo", "fill a sandbox with a catalogue, people and API keys", loadDemo},
 		{"mailbox", "receive mail for a sandbox", alone(serveMailbox)},
-		{"healthcheck", "exit 0 when the API is ready", alone(healthcheck)},
+		{"healthcheck", "exit 0 when the API is ready, or with -worker the worker", healthcheck},
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -23,11 +24,15 @@ func serve(ctx context.Context, api, work bool) error {
 		return err
 	}
 	slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stderr, nil)))
-	a, err := app.Start(ctx, e.config(api, work))
+	cfg := e.config(api, work)
+	if cfg.BuildID, err = e.buildID(); err != nil {
+		return err
+	}
+	a, err := app.Start(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	slog.Info("started", "api", a.APIURL(), "worker", work)
+	slog.Info("started", "api", a.APIURL(), "worker", work, "build", cfg.BuildID)
 	<-ctx.Done()
 	a.Close()
 	return nil
@@ -65,24 +70,33 @@ func migrate(ctx context.Context) error {
 	return app.PrepareNamespace(ctx, e.TemporalAddress, e.TemporalNamespace)
 }
 
-func healthcheck(ctx context.Context) error {
+func healthcheck(ctx context.Context, args []string) error {
+	f := flag.NewFlagSet("healthcheck", flag.ContinueOnError)
+	worker := f.Bool("worker", false, "ask the worker, which answers where its metrics are")
+	if err := parse(f, args); err != nil {
+		return err
+	}
 	e, err := readEnvironment()
 	if err != nil {
 		return err
 	}
+	address, part := e.APIAddress, "API"
+	if *worker {
+		address, part = e.MetricsAddress, "worker"
+	}
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+e.APIAddress+"/readyz", nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/readyz", nil)
 	if err != nil {
 		return err
 	}
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
-		return fmt.Errorf("the API does not answer")
+		return fmt.Errorf("the %s does not answer", part)
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("the API is not ready: %s", answer.Status)
+		return fmt.Errorf("the %s is not ready: %s", part, answer.Status)
 	}
 	return nil
 }

@@ -35,6 +35,7 @@ type App struct {
 	gateways gateways
 	registry *prometheus.Registry
 	worker   temporalworker.Worker
+	joined   chan struct{} // closed when the build is in use
 	listener net.Listener
 	servers  []*http.Server
 	apiURL   string
@@ -48,7 +49,7 @@ func Start(ctx context.Context, cfg Config) (*App, error) {
 	if cfg.Clock == nil {
 		cfg.Clock = RealClock
 	}
-	a := &App{cfg: cfg, registry: prometheus.NewRegistry()}
+	a := &App{cfg: cfg, registry: prometheus.NewRegistry(), joined: make(chan struct{})}
 	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	ctx, a.stop = context.WithCancel(context.WithoutCancel(ctx))
 	for _, part := range []func(context.Context) error{a.openStore, a.openKeys, a.dial, a.listen, a.openGateways, a.startAPI, a.startWorker, a.startMetrics} {
@@ -129,7 +130,7 @@ func (a *App) startWorker(ctx context.Context) error {
 	}
 	composer := &activities.Composer{Store: a.store, Opener: a.keyring, From: a.cfg.Mail.From, Seller: a.cfg.Seller, Bank: a.cfg.Bank}
 	mailer := &activities.Mailer{Store: a.store, Composer: composer, Mail: a.gateways.mail}
-	w, err := worker.New(a.engine,
+	w, err := worker.New(a.engine, a.cfg.BuildID,
 		&activities.Orders{Store: a.store, Payments: a.gateways.payments, Sealer: a.keyring},
 		&activities.Shipping{Store: a.store, Carrier: a.gateways.carrier, Calendar: calendar.Carrier(time.UTC)},
 		&activities.Credentials{Store: a.store, Sealer: a.keyring, Hasher: password.New(password.Baseline, 4)})
@@ -138,27 +139,11 @@ func (a *App) startWorker(ctx context.Context) error {
 	}
 	a.worker = w
 	lifecycles := workflows.NewClient(a.engine)
-	a.run(ctx, func(ctx context.Context) { keepStarting(ctx, w) })
+	a.run(ctx, func(ctx context.Context) { a.keepStarting(ctx, w) })
 	a.run(ctx, (&worker.Dispatcher{Store: a.store, Client: lifecycles, Clock: a.cfg.Clock}).Run)
 	a.run(ctx, (&worker.Housekeeper{Store: a.store, Client: lifecycles, Mailer: mailer, Clock: a.cfg.Clock}).Run)
 	a.run(ctx, (&worker.Sealer{Store: a.store, Signer: a.signer, Clock: a.cfg.Clock, CheckpointFile: a.cfg.CheckpointFile}).Run)
 	return nil
-}
-
-// keepStarting starts the worker as soon as the engine answers.
-func keepStarting(ctx context.Context, w temporalworker.Worker) {
-	for {
-		err := w.Start()
-		if err == nil || ctx.Err() != nil {
-			return
-		}
-		slog.Warn("the engine does not answer yet", "error", err)
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(time.Second):
-		}
-	}
 }
 
 // listen takes the API's address first, so that simulators know where to push their webhooks.
@@ -194,6 +179,9 @@ func (a *App) startMetrics(ctx context.Context) error {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}))
+	if a.cfg.Worker {
+		mux.HandleFunc("GET /readyz", a.showWorker)
+	}
 	a.serve(l, mux)
 	return nil
 }

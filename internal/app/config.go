@@ -18,6 +18,8 @@ type Config struct {
 	DatabaseURL     string
 	TemporalAddress string
 	Namespace       string
+	BuildID         string // which build of the worker this is; runs that stay on their build find it by that
+	Promote         bool   // make a build current that never was; otherwise an operator does
 	APIAddress      string // host:port; port 0 takes a free one
 	MetricsAddress  string
 

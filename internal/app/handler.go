@@ -20,6 +20,9 @@ func (a *App) handler() (http.Handler, error) {
 		Seller: a.cfg.Seller, Bank: a.cfg.Bank, Logger: slog.Default(), Registry: a.registry,
 		Ready: []api.Check{{Name: "database", Test: a.store.Ping}, {Name: "engine", Test: a.engineAnswers}},
 	}
+	if a.cfg.Worker {
+		c.Ready = append(c.Ready, api.Check{Name: "worker", Test: func(ctx context.Context) error { _, err := a.workerReady(ctx); return err }})
+	}
 	if a.gateways.pages != nil {
 		c.Sandbox = a.gateways.pages
 	}

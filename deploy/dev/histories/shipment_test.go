@@ -136,10 +136,12 @@ func launch(t *testing.T, engine client.Client) *voyage {
 	v.post, err = simulator.New(t.Context(), v.outside, simulator.Config{})
 	storetest.Must(t, err)
 	v.id = storetest.Shipments(t, v.st, 1)[0]
-	w, err := worker.New(engine, &activities.Orders{Store: v.st}, &activities.Credentials{Store: v.st},
+	w, err := worker.New(engine, worker.DevelopmentBuild, &activities.Orders{Store: v.st}, &activities.Credentials{Store: v.st},
 		&activities.Shipping{Store: v.st, Carrier: v.post, Calendar: calendar.Carrier(time.UTC)})
 	storetest.Must(t, err)
 	storetest.Must(t, w.Start())
+	_, err = worker.NewDeployment(engine).Join(t.Context(), worker.DevelopmentBuild, true)
+	storetest.Must(t, err)
 	t.Cleanup(w.Stop)
 	return v
 }

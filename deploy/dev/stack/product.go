@@ -15,7 +15,11 @@ import (
 	"tokendesk/internal/password"
 	"tokendesk/models"
 	"tokendesk/models/store"
+	"tokendesk/worker"
 )
+
+// joinPatience is how long the engine may take to send work to a worker that has started.
+const joinPatience = time.Minute
 
 // ProductOptions say what of the product runs in the stack.
 type ProductOptions struct {
@@ -72,7 +76,12 @@ func (s *Stack) startProduct(ctx context.Context) error {
 	}
 	p.apiURL = p.APIURL()
 	s.product = p
-	return nil
+	if !cfg.Worker {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, joinPatience)
+	defer cancel()
+	return p.Joined(ctx)
 }
 
 // productConfig is the product in a sandbox: simulated providers, a mailbox, keys made on the spot.
@@ -88,6 +97,7 @@ func (s *Stack) productConfig() (app.Config, error) {
 	cfg := app.Config{
 		API: true, Worker: true,
 		DatabaseURL: s.database, TemporalAddress: s.temporal, Namespace: Namespace,
+		BuildID: worker.DevelopmentBuild, Promote: true,
 		APIAddress: local(s.cfg.Ports.API), MetricsAddress: local(metrics), MailboxAddress: local(s.cfg.Ports.SMTP),
 		KeyringFile: filepath.Join(s.cfg.StateDir, "keyring.json"), SigningKeyFile: filepath.Join(s.cfg.StateDir, "signing-key.json"), CreateKeys: true,
 		CheckpointFile: filepath.Join(s.cfg.StateDir, "checkpoints.log"),
