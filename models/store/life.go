@@ -3,19 +3,30 @@ package store
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"tokendesk/internal/calendar"
 	"tokendesk/models"
 )
 
+// banks keeps the calendars that were made: they are large, and do not change.
+var banks sync.Map // of bankKey
+
+type bankKey struct{ zone, closes string }
+
 // bank is the vendor's bank calendar under a policy.
 func bank(p models.Policy) *calendar.Calendar {
-	closes, err := time.Parse("15:04", p.CloseOfDay)
-	if err != nil {
-		return calendar.Bank(p.Location(), calendar.DefaultClose)
+	key := bankKey{p.Zone, p.CloseOfDay}
+	if known, ok := banks.Load(key); ok {
+		return known.(*calendar.Calendar)
 	}
-	return calendar.Bank(p.Location(), time.Duration(closes.Hour())*time.Hour+time.Duration(closes.Minute())*time.Minute)
+	closes := calendar.DefaultClose
+	if t, err := time.Parse("15:04", p.CloseOfDay); err == nil {
+		closes = time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute
+	}
+	made, _ := banks.LoadOrStore(key, calendar.Bank(p.Location(), closes))
+	return made.(*calendar.Calendar)
 }
 
 // lifeFacts reads what the life of a credential depends on at a moment. Whether reminders arrived is looked at from the moment of the
