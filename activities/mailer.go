@@ -27,10 +27,9 @@ type Mailer struct {
 }
 
 const (
-	mailLease    = 12 * time.Second // longer than one send may take: nobody sends a mail that another is sending
-	mailBatch    = 20
-	mailParallel = 4
-	mailGiveUp   = 20 // tries, with growing pauses: about a day
+	mailLease  = 12 * time.Second // longer than one send may take: nobody sends a mail that another is sending
+	mailBatch  = 8                // all at once, so that no lease runs out in a queue
+	mailGiveUp = 20               // tries, with growing pauses: about a day
 )
 
 // Deliver sends what is due, once, and returns how many mails it took on.
@@ -40,7 +39,6 @@ func (m *Mailer) Deliver(ctx context.Context, at time.Time) (int, error) {
 		return 0, err
 	}
 	var g errgroup.Group
-	g.SetLimit(mailParallel)
 	for _, n := range due {
 		g.Go(func() error { return m.deliver(ctx, n, at) })
 	}

@@ -1,11 +1,12 @@
 // Package mail holds what a mail is, whoever carries it, and what its delivery can lead to. Sub-package smtp sends;
-// sub-package mailbox receives, in development and tests.
+// sub-package events reads what a provider reports afterwards; sub-package mailbox receives and reports, in development and tests.
 //
 // A sender keeps these promises, and package mailtest proves them:
 //   - A sent mail carries the Message-ID that it was given, so that a resend after a crash counts as one mail (OPS-2).
 //   - Trouble that may pass is a models.ServiceDown fault. Whether the mail was accepted is then not known: send it
 //     again under its Message-ID.
 //   - A mail that the receiving side refuses for good is an Undeliverable fault.
+//   - CodeOf finds the mail server's code in either (LIF-3).
 //   - A mail that cannot be right, such as one with a line break in its subject, is a models.InvalidRequest fault and
 //     nothing is sent.
 //   - No error carries an address or a text of the mail (SEC-5).

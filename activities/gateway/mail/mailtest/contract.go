@@ -111,7 +111,11 @@ func temporary(t *testing.T, s Subject) {
 	for _, operation := range []string{"rcpt", "data"} {
 		s.Disturb(t, sandbox.Order{Operation: operation, Effect: sandbox.Fail, Times: 2})
 		for range 2 {
-			wantFault(t, s.Sender.Send(t.Context(), Example(operation)), models.ServiceDown)
+			err := s.Sender.Send(t.Context(), Example(operation))
+			wantFault(t, err, models.ServiceDown)
+			if code := mail.CodeOf(err); code != "4.3.0" {
+				t.Fatalf("deferred with %q: %v", code, err)
+			}
 		}
 		send(t, s, Example(operation))
 	}
@@ -127,6 +131,9 @@ func permanent(t *testing.T, s Subject) {
 		wantFault(t, err, mail.Undeliverable)
 		if strings.Contains(strings.ToLower(err.Error()), "zoe") {
 			t.Fatalf("the error names the recipient: %v", err)
+		}
+		if code := mail.CodeOf(err); code != "5.1.1" {
+			t.Fatalf("refused with %q: %v", code, err)
 		}
 	}
 	if mails := list(t, s); len(mails) != 0 {

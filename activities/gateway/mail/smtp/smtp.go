@@ -47,7 +47,7 @@ type Config struct {
 	Auth     Auth
 	Hello    string        // our name in EHLO; the machine's where empty
 	Timeout  time.Duration // of connecting, and of one delivery; 8 seconds where zero
-	Idle     int           // connections kept open between mails; 4 where zero
+	Idle     int           // connections kept open between mails; 8 where zero
 }
 
 // Sender sends mails to one server. It is safe for concurrent use.
@@ -77,7 +77,7 @@ func New(config Config) (*Sender, error) {
 		config.Timeout = 8 * time.Second
 	}
 	if config.Idle == 0 {
-		config.Idle = 4
+		config.Idle = 8
 	}
 	if _, ok := policies[config.TLS]; !ok {
 		return nil, fmt.Errorf("smtp: no such TLS policy: %q", config.TLS)
