@@ -110,6 +110,7 @@ type Refund struct {
 	ChargeID       *string    // the charge that the card part goes back to
 	CardTry        int        // 1, 2, …: what was refused is asked for under a new key
 	CardAskedAt    *time.Time // the intent: recorded before the processor is called
+	CardAcceptedAt *time.Time // the processor has taken it up: it is not asked again
 	CardRefusedAt  *time.Time // the processor will not, whoever asks; a person has to look
 	CardRefundedAt *time.Time
 
@@ -130,17 +131,17 @@ func (r Refund) CardDue() Money {
 	return Money{r.CardMinor, r.Currency}
 }
 
-// BankDue is what billing may pay out: the bank part, and the card part once the card processor has refused it.
+// BankDue is what billing may pay out once the card processor has done its part: the bank part, and the card part where the
+// processor refuses it.
 func (r Refund) BankDue() Money {
-	due := Money{0, r.Currency}
-	if r.Status != RefundPaying && r.Status != RefundKept {
-		return due
+	switch {
+	case r.Status != RefundPaying && r.Status != RefundKept:
+	case r.CardMinor == 0, r.CardRefundedAt != nil:
+		return Money{r.BankMinor, r.Currency}
+	case r.CardRefusedAt != nil:
+		return Money{r.BankMinor + r.CardMinor, r.Currency}
 	}
-	due.Minor = r.BankMinor
-	if r.CardRefundedAt == nil && r.CardRefusedAt != nil {
-		due.Minor += r.CardMinor
-	}
-	return due
+	return Money{0, r.Currency}
 }
 
 // CardKey is the card processor's idempotency key: asked twice under it, the processor gives the money back once.
@@ -164,16 +165,14 @@ const (
 	ReturnedUnopened TokenCondition = "unopened"
 	ReturnedOpened   TokenCondition = "opened"
 	ReturnedDamaged  TokenCondition = "damaged"
-	ReturnedUnseen   TokenCondition = "unseen" // the carrier says that it came back
-	NotReturnable    TokenCondition = "lost"   // the carrier lost it on the way out: the buyer never had it
 )
 
-// Reportable reports whether the warehouse may give the condition.
-func (c TokenCondition) Reportable() bool {
+// Valid reports whether the condition is known.
+func (c TokenCondition) Valid() bool {
 	return c == ReturnedUnopened || c == ReturnedOpened || c == ReturnedDamaged
 }
 
-// TokenReturn is a token that came back. A serial comes back once: it is retired then, never shipped again.
+// TokenReturn is a token that came back. A serial comes back once, and is never shipped again.
 type TokenReturn struct {
 	Serial     string `gorm:"primaryKey"`
 	ShipmentID string
@@ -182,12 +181,13 @@ type TokenReturn struct {
 	ReceivedAt time.Time
 }
 
-// ExpectedReturn is a token that a refund waits for.
+// ExpectedReturn is a token that a refund waits, or has waited, for.
 type ExpectedReturn struct {
 	Position   int // of the order line
 	ShipmentID string
 	Serial     string
-	Condition  *TokenCondition // nil: it has not come back
+	Back       bool
+	Condition  *TokenCondition // as the warehouse saw it
 	ReceivedAt *time.Time
 }
 

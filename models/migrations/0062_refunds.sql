@@ -33,6 +33,7 @@ create table refunds (
     charge_id        text references charges,
     card_try         int not null default 1 check (card_try > 0),
     card_asked_at    timestamptz,         -- the intent, before the processor is called
+    card_accepted_at timestamptz,         -- the processor has taken it up: it is not asked again
     card_refused_at  timestamptz,
     card_refunded_at timestamptz,
     ended_at         timestamptz,
@@ -44,6 +45,7 @@ create table refunds (
     check (card_minor = 0 or charge_id is not null),
     check (status <> 'credited' or card_minor = 0 or card_refunded_at is not null),
     check (card_refunded_at is null or card_asked_at is not null),
+    check (card_accepted_at is null or card_asked_at is not null),
     check (card_refused_at is null or card_asked_at is null and card_refunded_at is null),
     -- SEC-1: whoever asked for it does not allow it too.
     constraint refunds_second_person check (not second_person or status in ('requested', 'withdrawn') or decided_by is not null and decided_by <> requested_by)
@@ -56,6 +58,7 @@ create unique index refunds_one_asked on refunds (charge_id) where card_asked_at
 create table refund_lines (
     refund_id     text not null references refunds,
     order_line_id text not null references order_lines,
+    position      int not null,
     amount_minor  bigint not null check (amount_minor >= 0),
     undone_at     timestamptz,            -- no way back: key void, credential revoked, shipment cancelled
     dropped_at    timestamptz,            -- it left the refund
@@ -100,7 +103,7 @@ create table payouts (
 create table token_returns (
     serial      text primary key references tokens,
     shipment_id text not null references shipments,
-    condition   text not null check (condition in ('unopened', 'opened', 'damaged', 'unseen', 'lost')),
+    condition   text not null check (condition in ('unopened', 'opened', 'damaged')),
     recorded_by text not null,
     received_at timestamptz not null
 );
@@ -138,7 +141,7 @@ end $$;
 
 create function keep_refund_line() returns trigger language plpgsql as $$
 begin
-    if (new.refund_id, new.order_line_id, new.amount_minor) is distinct from (old.refund_id, old.order_line_id, old.amount_minor)
+    if (new.refund_id, new.order_line_id, new.position, new.amount_minor) is distinct from (old.refund_id, old.order_line_id, old.position, old.amount_minor)
        or old.undone_at is not null or old.dropped_at is not null then
         raise exception 'what a refund has undone or dropped stays so' using errcode = 'check_violation', constraint = 'refund_lines_keep';
     end if;
@@ -149,7 +152,7 @@ end $$;
 create function check_refund_line() returns trigger language plpgsql as $$
 begin
     if not exists (select from order_lines l join refunds r on r.order_id = l.order_id
-                   where l.id = new.order_line_id and r.id = new.refund_id and l.price_minor = new.amount_minor) then
+                   where l.id = new.order_line_id and r.id = new.refund_id and l.position = new.position and l.price_minor = new.amount_minor) then
         raise exception 'a refund gives back the price of its own order''s lines' using errcode = 'check_violation', constraint = 'refund_lines_of_order';
     end if;
     return new;
@@ -192,7 +195,7 @@ begin
                             > (select case status when 'captured' then amount_minor else 0 end from charges where id = r.charge_id)
        or r.status = 'refunded' and (r.card_minor > 0 and r.card_refunded_at is null
            or r.bank_minor <> coalesce((select amount_minor from payouts where refund_id = r.id), 0))
-       or r.status in ('paying', 'credited') and exists (select from payouts where refund_id = r.id) then
+       or r.status <> 'refunded' and exists (select from payouts where refund_id = r.id) then
         raise exception 'refund % gives back what it owes, no more and no less', r.id using errcode = 'check_violation', constraint = 'refunds_money';
     end if;
     return null;

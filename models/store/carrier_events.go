@@ -138,8 +138,8 @@ func (s *Store) deliver(ctx context.Context, sh *models.Shipment, p models.Parce
 	return s.tellBuyer(ctx, *sh, p, models.NoticeDelivered, at)
 }
 
-// giveUp ends a parcel that was lost or returned: its serial is retired, and the shipment waits for the next one (SHP-2). A
-// token that its owner has registered has arrived, whatever the carrier says.
+// giveUp ends a parcel that was lost or returned: its serial is retired, and the shipment waits for the next one (SHP-2), unless its
+// line is being refunded (ORD-5). A token that its owner has registered has arrived, whatever the carrier says.
 func (s *Store) giveUp(ctx context.Context, sh *models.Shipment, p models.Parcel, kind models.CarrierEventKind, actor string, at time.Time) error {
 	state, err := tokens.lock(ctx, s, p.Serial)
 	if err != nil {
@@ -159,6 +159,12 @@ func (s *Store) giveUp(ctx context.Context, sh *models.Shipment, p models.Parcel
 	}
 	if err := s.changeParcel(ctx, p, map[string]any{"outcome": string(kind)}); err != nil {
 		return err
+	}
+	if refund, err := s.refundWaitingFor(ctx, sh.OrderLineID); err != nil || refund != "" {
+		if err != nil {
+			return err
+		}
+		return s.giveUpRefunded(ctx, sh, refund, actor, at)
 	}
 	next := map[string]any{"parcel": p.Number + 1, "promised_by": nil, "late_from": nil, "late_since": nil}
 	if err := s.moveShipment(ctx, sh, models.ReshipShipment, actor, at, next); err != nil {

@@ -15,6 +15,9 @@ var byConstraint = map[string]*models.FaultType{
 	"accounts_user_id_key":       models.AccountExists,
 	"authenticators_one_token":   models.TokenAlreadyRegistered,
 	"authenticators_serial_once": models.SerialIncorrect,
+	"license_keys_not_refunded":  models.LineInRefund,
+	"payouts_once":               models.PayoutRecorded,
+	"refund_lines_once":          models.LineInRefund,
 }
 
 // fault maps an error of the database to a fault, by PostgreSQL's error code and constraint name.

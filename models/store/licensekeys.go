@@ -18,20 +18,31 @@ type Sealer interface {
 const licenseKeyBits = 100
 
 // FulfilOrder does what a paid order is owed, in one transaction: a key for each line is issued and its mail recorded, and each
-// line that ships asks for its shipment. Fulfilling a fulfilled order changes nothing.
+// line that ships asks for its shipment. Lines that were refunded meanwhile are left out (ORD-5). Fulfilling a fulfilled order changes
+// nothing.
 func (s *Store) FulfilOrder(ctx context.Context, number string, sealer Sealer, at time.Time) error {
 	return s.InTx(ctx, func(tx *Store) error {
 		o, err := tx.OrderByNumber(ctx, number)
 		if err != nil {
 			return err
 		}
-		if state, err := orders.lock(ctx, tx, o.ID); err != nil || state == models.OrderFulfilled {
+		if state, err := orders.lock(ctx, tx, o.ID); err != nil || state == models.OrderFulfilled || state == models.OrderRefunded {
+			return err
+		}
+		undone, err := tx.undoneLines(ctx, o.ID)
+		if err != nil {
 			return err
 		}
 		for _, line := range o.Lines {
+			if undone[line.ID] {
+				continue
+			}
 			if err := tx.fulfilLine(ctx, o, line, sealer, at); err != nil {
 				return fmt.Errorf("fulfil line %d: %w", line.Position, err)
 			}
+		}
+		if state, err := orders.state(tx.with(ctx), o.ID); err != nil || state == models.OrderRefunded { // nothing could be given
+			return err
 		}
 		if err := orders.move(tx.with(ctx), o.ID, models.FulfilOrder, at, map[string]any{"fulfilled_at": at}); err != nil {
 			return err
@@ -81,10 +92,10 @@ func (s *Store) issueKey(ctx context.Context, o models.Order, line models.OrderL
 }
 
 // ResendLicenseKey issues a new key for a line and voids the unused one; the mail goes to the address on file only (ORD-6).
-// Faults: NoSuchThing, StateForbids (the order has no key yet), LicenseKeyUsed.
+// Faults: NoSuchThing, StateForbids (the order has no key yet), LicenseKeyUsed, LineInRefund.
 func (s *Store) ResendLicenseKey(ctx context.Context, number string, position int, sealer Sealer, by models.Actor, at time.Time) error {
 	return s.InTx(ctx, func(tx *Store) error {
-		o, err := tx.OrderByNumber(ctx, number)
+		o, err := tx.lockOrder(ctx, "number = ?", number)
 		if err != nil {
 			return err
 		}
@@ -92,6 +103,12 @@ func (s *Store) ResendLicenseKey(ctx context.Context, number string, position in
 			return models.NoSuchThing.New("the order has no such line")
 		}
 		line := o.Lines[position-1]
+		if undone, err := tx.undoneLines(ctx, o.ID); err != nil || undone[line.ID] {
+			if err != nil {
+				return err
+			}
+			return models.LineInRefund.New("line %d is refunded", position)
+		}
 		var old models.LicenseKey
 		err = tx.with(ctx).Raw("select * from license_keys where order_line_id = ? and status in ('issued', 'used') for update", line.ID).Scan(&old).Error
 		switch {
@@ -103,7 +120,7 @@ func (s *Store) ResendLicenseKey(ctx context.Context, number string, position in
 			return models.LicenseKeyUsed.New("the key of this line has been used")
 		}
 		if old.ID != "" {
-			if err := tx.voidKey(ctx, old, at); err != nil {
+			if err := tx.voidKey(ctx, old, "the key was replaced", at); err != nil {
 				return err
 			}
 		}
@@ -115,11 +132,11 @@ func (s *Store) ResendLicenseKey(ctx context.Context, number string, position in
 }
 
 // voidKey ends a key, and a mail of it that has not left yet.
-func (s *Store) voidKey(ctx context.Context, k models.LicenseKey, at time.Time) error {
+func (s *Store) voidKey(ctx context.Context, k models.LicenseKey, why string, at time.Time) error {
 	if err := licenseKeys.move(s.with(ctx), k.ID, models.VoidKey, at, nil); err != nil {
 		return err
 	}
-	return s.with(ctx).Exec("update notices set status = 'failed', sealed = null, last_error = 'the key was replaced' where dedupe_key = ? and status = 'pending'", "key/"+k.ID).Error
+	return s.with(ctx).Exec("update notices set status = 'failed', sealed = null, last_error = ? where dedupe_key = ? and status = 'pending'", why, "key/"+k.ID).Error
 }
 
 // LicenseKeys lists the keys of an order's lines, oldest first.
