@@ -77,7 +77,7 @@ func (s *Store) InviteAccount(ctx context.Context, a models.Account, temporary T
 	if err != nil {
 		return a, err
 	}
-	a.PasswordHash, a.MustChangePassword, a.PasswordExpiresAt = temporary.hash.Reveal(), true, &lapses
+	a.PasswordHash, a.MustChangePassword, a.PasswordExpiresAt = temporary.Hash.Reveal(), true, &lapses
 	err = s.InTx(ctx, func(tx *Store) error {
 		if a, err = tx.CreateAccount(ctx, a, roles...); err != nil {
 			return err

@@ -18,10 +18,11 @@ const PasswordByAccount AttemptScope = "password/account"
 // temporaryPasswordBits is the entropy of a temporary password: nobody guesses it while it lasts.
 const temporaryPasswordBits = 100
 
-// TemporaryPassword is a random password, readable aloud, that is to be mailed. It and its hash show themselves nowhere.
+// TemporaryPassword is a random password, readable aloud, that is to be mailed. Its fields are exported because a Secret redacts itself
+// only there.
 type TemporaryPassword struct {
-	text models.Secret
-	hash models.Secret
+	Text models.Secret
+	Hash models.Secret // argon2id, PHC format
 }
 
 // NewTemporaryPassword makes one. The hash takes its time here, so that whoever locks rows does it before.
@@ -68,7 +69,7 @@ func (s *Store) ResetPasswordTo(ctx context.Context, accountID string, temporary
 		if err != nil {
 			return err
 		}
-		if err := tx.setPassword(ctx, account, temporary.hash.Reveal(), &lapses, "", actor, at); err != nil {
+		if err := tx.setPassword(ctx, account, temporary.Hash.Reveal(), &lapses, "", actor, at); err != nil {
 			return err
 		}
 		if err := tx.mailTemporary(ctx, notice, temporary, sealer, at); err != nil {
@@ -223,7 +224,7 @@ func (s *Store) temporaryUntil(ctx context.Context, at time.Time) (time.Time, er
 
 // mailTemporary seals a temporary password in its mail.
 func (s *Store) mailTemporary(ctx context.Context, n NewNotice, temporary TemporaryPassword, sealer Sealer, at time.Time) (err error) {
-	if n.Sealed, err = sealer.Seal(models.SecretBytes(temporary.text.Reveal()), models.NoticeContext(n.ID)); err != nil {
+	if n.Sealed, err = sealer.Seal(models.SecretBytes(temporary.Text.Reveal()), models.NoticeContext(n.ID)); err != nil {
 		return fmt.Errorf("seal a temporary password: %w", err)
 	}
 	return s.AddNotice(ctx, n, at)

@@ -99,12 +99,13 @@ func (s *Store) MailRecoveries(ctx context.Context, n int, at time.Time) (settle
 		return 0, fault(fmt.Errorf("find requests for recovery: %w", err))
 	}
 	for _, r := range waiting {
-		if err := s.InTx(ctx, func(tx *Store) error { return tx.mailRecovery(ctx, r, at) }); err != nil {
-			return settled, fmt.Errorf("mail a recovery: %w", err)
+		if e := s.InTx(ctx, func(tx *Store) error { return tx.mailRecovery(ctx, r, at) }); e != nil {
+			err = errors.Join(err, fmt.Errorf("mail a recovery: %w", e)) // the others are not to wait for it
+			continue
 		}
 		settled++
 	}
-	return settled, nil
+	return settled, err
 }
 
 func (s *Store) mailRecovery(ctx context.Context, r models.Recovery, at time.Time) error {
