@@ -117,15 +117,18 @@ func (s *Store) ChargeCaptured(ctx context.Context, c models.Charge, invoiceNumb
 // ChargeDeclined records that the provider declined: the buyer is told, and the order can be paid again (ORD-2).
 func (s *Store) ChargeDeclined(ctx context.Context, c models.Charge, number, reason string, at time.Time) error {
 	return s.InTx(ctx, func(tx *Store) error {
+		o, err := tx.OrderByNumber(ctx, number)
+		if err != nil {
+			return err
+		}
+		if err := tx.lockCredentialsOf(ctx, o.Lines); err != nil {
+			return err
+		}
 		state, err := charges.lock(ctx, tx, c.ID)
 		if err != nil || state == models.ChargeDeclined {
 			return err
 		}
 		if err := charges.move(tx.with(ctx), c.ID, models.DeclineCharge, at, map[string]any{"decline_reason": reason, "provider_ref": c.ProviderRef}); err != nil {
-			return err
-		}
-		o, err := tx.OrderByNumber(ctx, number)
-		if err != nil {
 			return err
 		}
 		if err := orders.move(tx.with(ctx), o.ID, models.DeclineOrder, at, nil); err != nil {
@@ -135,7 +138,10 @@ func (s *Store) ChargeDeclined(ctx context.Context, c models.Charge, number, rea
 		if err != nil {
 			return err
 		}
-		return tx.auditOrder(ctx, o, "order.payment_declined", at, map[string]string{"reason": reason})
+		if err := tx.auditOrder(ctx, o, "order.payment_declined", at, map[string]string{"reason": reason}); err != nil {
+			return err
+		}
+		return tx.lapseIfPointless(ctx, number, at)
 	})
 }
 

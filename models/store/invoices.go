@@ -13,8 +13,12 @@ func (s *Store) issueInvoice(ctx context.Context, o models.Order, at time.Time) 
 	if err != nil {
 		return err
 	}
+	due, err := s.dueAt(ctx, o, policy, at)
+	if err != nil {
+		return err
+	}
 	i := models.Invoice{ID: NewID("in", at), OrderID: o.ID, Status: models.InvoiceOpen, TotalMinor: o.TotalMinor, Currency: o.Currency,
-		IssuedAt: at, DueAt: models.InvoiceDue(at, policy)}
+		IssuedAt: at, DueAt: due}
 	if err := s.with(ctx).Raw("select 'INV-' || nextval('invoice_numbers')").Row().Scan(&i.Number); err != nil {
 		return err
 	}

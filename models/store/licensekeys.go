@@ -56,6 +56,12 @@ func (s *Store) fulfilLine(ctx context.Context, o models.Order, line models.Orde
 	if err != nil {
 		return err
 	}
+	switch product.Kind {
+	case models.Renewal:
+		return s.renewLine(ctx, o, line, product, at)
+	case models.Replacement:
+		return s.replaceLine(ctx, o, line, product, at)
+	}
 	if err := s.issueKey(ctx, o, line, sealer, at); err != nil {
 		return err
 	}
@@ -103,6 +109,9 @@ func (s *Store) ResendLicenseKey(ctx context.Context, number string, position in
 			return models.NoSuchThing.New("the order has no such line")
 		}
 		line := o.Lines[position-1]
+		if line.CredentialID != nil {
+			return models.NoSuchThing.New("what changes a credential has no license key")
+		}
 		if undone, err := tx.undoneLines(ctx, o.ID); err != nil || undone[line.ID] {
 			if err != nil {
 				return err

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -11,8 +12,7 @@ import (
 
 // DraftOrder checks what a buyer asks for and numbers it. The draft becomes an order when its lifecycle places it.
 //
-// Faults: PaymentMethodMissing, AddressMissing, DisclaimerMissing, DisclaimerOutdated, ProductUnavailable,
-// BeneficiaryUnknown, CurrencyMismatch, InvalidRequest (ORD-1).
+// Faults: PaymentMethodMissing, AddressMissing, DisclaimerMissing, DisclaimerOutdated, InvalidRequest, and those of priceLines (ORD-1, REN-1).
 func (s *Store) DraftOrder(ctx context.Context, n models.NewOrder, at time.Time) (models.Order, error) {
 	var order models.Order
 	err := s.InTx(ctx, func(tx *Store) error {
@@ -32,7 +32,7 @@ func (s *Store) DraftOrder(ctx context.Context, n models.NewOrder, at time.Time)
 			return err
 		}
 		order.Lines = lines
-		if n.PaymentMethod == models.PayByCard {
+		if order.PaymentMethod == models.PayByCard {
 			if _, err := tx.intendCharge(ctx, order, 1, n.CardPaymentMethod, at); err != nil {
 				return err
 			}
@@ -61,29 +61,41 @@ func (s *Store) checkedOrder(ctx context.Context, n models.NewOrder, at time.Tim
 	if err := s.checkTerms(ctx, n, at); err != nil {
 		return o, err
 	}
-	if err := s.priceLines(ctx, &o, n.Lines, at); err != nil {
-		return o, err
+	return o, s.addLines(ctx, &o, n, at)
+}
+
+// addLines prices the lines of an order, and checks that what ships can be sent and that what costs can be paid. Of orders for one
+// credential that come at the same moment, each sees those before it.
+func (s *Store) addLines(ctx context.Context, o *models.Order, n models.NewOrder, at time.Time) error {
+	if err := s.lockCredentials(ctx, n.Credentials()); err != nil {
+		return err
 	}
-	return o, nil
+	lines, err := s.priceLines(ctx, n, at)
+	if err != nil {
+		return err
+	}
+	for _, line := range lines {
+		line.ID, line.OrderID = NewID("ol", at), o.ID
+		o.Currency = line.product.Currency
+		o.TotalMinor += line.PriceMinor
+		o.Lines = append(o.Lines, line.OrderLine)
+	}
+	if err := checkShipping(lines, o.ShippingAddress); err != nil {
+		return err
+	}
+	if o.TotalMinor == 0 { // no card is asked for, and the invoice is settled when it is issued
+		o.PaymentMethod = models.PayByInvoice
+		return nil
+	}
+	return checkPayment(n)
 }
 
 func (s *Store) checkTerms(ctx context.Context, n models.NewOrder, at time.Time) error {
 	switch {
-	case len(n.Lines) == 0:
-		return models.InvalidRequest.New("an order needs at least one line").At("/lines")
 	case !n.BillingAddress.Complete():
 		return models.AddressMissing.New("the billing address is not complete, or its country is not known").At("/billing_address")
-	case n.PaymentMethod == models.PayByCard && n.CardPaymentMethod == "":
-		return models.PaymentMethodMissing.New("a card payment needs the card's token").At("/card_token")
-	case n.PaymentMethod == models.PayByInvoice && n.CardPaymentMethod != "":
-		return models.InvalidRequest.New("an order by invoice takes no card").At("/card_token")
-	case n.PaymentMethod != models.PayByCard && n.PaymentMethod != models.PayByInvoice:
-		return models.InvalidRequest.New("unknown payment method").At("/payment_method")
 	case n.DisclaimerVersion == 0:
 		return models.DisclaimerMissing.New("").At("/disclaimer_version")
-	}
-	if err := checkCard(n.CardPaymentMethod); err != nil {
-		return err
 	}
 	current, err := s.CurrentDisclaimer(ctx, at)
 	if err != nil {
@@ -95,63 +107,17 @@ func (s *Store) checkTerms(ctx context.Context, n models.NewOrder, at time.Time)
 	return nil
 }
 
-func (s *Store) priceLines(ctx context.Context, o *models.Order, lines []models.NewOrderLine, at time.Time) error {
-	buyer, err := s.Account(ctx, o.BuyerID)
-	if err != nil {
-		return err
+// checkPayment refuses what an order that costs something cannot be paid with.
+func checkPayment(n models.NewOrder) error {
+	switch {
+	case n.PaymentMethod == models.PayByCard && n.CardPaymentMethod == "":
+		return models.PaymentMethodMissing.New("a card payment needs the card's token").At("/card_token")
+	case n.PaymentMethod == models.PayByInvoice && n.CardPaymentMethod != "":
+		return models.InvalidRequest.New("an order by invoice takes no card").At("/card_token")
+	case n.PaymentMethod != models.PayByCard && n.PaymentMethod != models.PayByInvoice:
+		return models.InvalidRequest.New("unknown payment method").At("/payment_method")
 	}
-	for i, line := range lines {
-		pointer := fmt.Sprintf("/lines/%d", i)
-		product, err := s.Product(ctx, line.ProductSKU)
-		if models.KindOf(err) == models.NotFound && err != nil {
-			return models.ProductUnavailable.New("there is no such product").At(pointer + "/product_sku")
-		} else if err != nil {
-			return err
-		}
-		if product.Status != models.ProductActive {
-			return models.ProductUnavailable.New("the product is retired").At(pointer + "/product_sku")
-		}
-		if product.Kind != models.HardwareOTP {
-			return models.ProductUnavailable.New("this kind of product is not sold yet").At(pointer + "/product_sku")
-		}
-		beneficiary, err := s.beneficiary(ctx, buyer, line.BeneficiaryID, pointer)
-		if err != nil {
-			return err
-		}
-		if !product.SoldTo(beneficiary.Country) {
-			return models.ProductUnavailable.New("the product is not sold in the beneficiary's country").At(pointer + "/product_sku")
-		}
-		if product.Ships() && (o.ShippingAddress == nil || !o.ShippingAddress.Complete()) {
-			return models.AddressMissing.New("a token ships: the shipping address is missing or not complete, or its country is not known").At("/shipping_address")
-		}
-		if product.Ships() && !product.SoldTo(o.ShippingAddress.Country) {
-			return models.ProductUnavailable.New("the product is not shipped to this country").At("/shipping_address/country")
-		}
-		if o.Currency != "" && o.Currency != product.Currency {
-			return models.CurrencyMismatch.New("all lines of an order share one currency").At(pointer + "/product_sku")
-		}
-		o.Currency = product.Currency
-		o.TotalMinor += product.PriceMinor
-		o.Lines = append(o.Lines, models.OrderLine{ID: NewID("ol", at), OrderID: o.ID, Position: i + 1,
-			ProductSKU: product.SKU, BeneficiaryID: beneficiary.ID, PriceMinor: product.PriceMinor})
-	}
-	return nil
-}
-
-// beneficiary is the buyer, or an account of the buyer's organization. A stranger's account is not told from one that
-// does not exist.
-func (s *Store) beneficiary(ctx context.Context, buyer models.Account, id, pointer string) (models.Account, error) {
-	if id == "" || id == buyer.ID {
-		return buyer, nil
-	}
-	other, err := s.Account(ctx, id)
-	if err != nil && models.KindOf(err) != models.NotFound {
-		return other, err
-	}
-	if err != nil || buyer.OrganizationID == nil || other.OrganizationID == nil || *other.OrganizationID != *buyer.OrganizationID {
-		return other, models.BeneficiaryUnknown.New("").At(pointer + "/beneficiary_id")
-	}
-	return other, nil
+	return checkCard(n.CardPaymentMethod)
 }
 
 // OrderByNumber returns an order with its lines.
@@ -198,12 +164,16 @@ func (s *Store) Orders(ctx context.Context, f OrderFilter, p Page) ([]models.Ord
 }
 
 // PlaceOrder turns a draft into an order: its invoice is issued and the confirmation is mailed at once (ORD-6). Placing a
-// placed order again changes nothing. A draft whose product was retired meanwhile is refused for good: ProductUnavailable.
+// placed order again changes nothing. An order that costs nothing is paid thereby. A draft whose product was retired meanwhile, or whose
+// credential was revoked, is refused for good: ProductUnavailable, CredentialIsRevoked.
 func (s *Store) PlaceOrder(ctx context.Context, number string, at time.Time) error {
 	var refused error
 	err := s.InTx(ctx, func(tx *Store) error {
 		o, err := tx.OrderByNumber(ctx, number)
 		if err != nil {
+			return err
+		}
+		if err := tx.lockCredentialsOf(ctx, o.Lines); err != nil {
 			return err
 		}
 		state, err := orders.lock(ctx, tx, o.ID)
@@ -239,6 +209,16 @@ func (s *Store) stillSold(ctx context.Context, o models.Order) (refused, err err
 		if product.Status != models.ProductActive {
 			return models.ProductUnavailable.New("the product of line %d is retired", line.Position), nil
 		}
+		if line.CredentialID == nil {
+			continue
+		}
+		c, _, err := s.Credential(ctx, *line.CredentialID)
+		if err != nil {
+			return nil, err
+		}
+		if c.Phase == models.CredentialRevoked {
+			return models.CredentialIsRevoked.New("").At(fmt.Sprintf("/lines/%d/credential_id", line.Position-1)).Allowing(), nil
+		}
 	}
 	return nil, nil
 }
@@ -250,17 +230,34 @@ func (s *Store) place(ctx context.Context, o models.Order, at time.Time) error {
 	if err := s.issueInvoice(ctx, o, at); err != nil {
 		return err
 	}
+	if o.TotalMinor == 0 {
+		if err := s.settleNothing(ctx, o, at); err != nil {
+			return err
+		}
+	}
 	if err := s.AddNotice(ctx, NewNotice{Kind: models.NoticeOrderConfirmation, DedupeKey: o.Number + "/confirmation", AccountID: o.BuyerID, SubjectRef: o.Number}, at); err != nil {
 		return err
 	}
 	return s.auditOrder(ctx, o, "order.placed", at, nil)
 }
 
+// settleNothing pays an order that costs nothing.
+func (s *Store) settleNothing(ctx context.Context, o models.Order, at time.Time) error {
+	i, err := s.InvoiceOfOrder(ctx, o.ID)
+	if err != nil {
+		return err
+	}
+	if err := invoices.move(s.with(ctx), i.ID, models.SettleInvoice, at, map[string]any{"settled_at": at}); err != nil {
+		return err
+	}
+	return orders.move(s.with(ctx), o.ID, models.PayOrder, at, map[string]any{"paid_at": at})
+}
+
 // CancelOrder ends an unpaid order: its invoice becomes void, and the buyer is told. Money that arrives afterwards lands in
-// unapplied cash (ORD-4, ORD-5). CancelUnpaid is the lifecycle's own reason.
+// unapplied cash (ORD-4, ORD-5). CancelUnpaid and CancelRevoked are the lifecycle's own reasons.
 func (s *Store) CancelOrder(ctx context.Context, number string, by string, reason models.CancelReason, at time.Time) error {
 	event := models.CancelOrder
-	if reason == models.CancelUnpaid {
+	if reason.Lapse() {
 		event = models.LapseOrder
 	}
 	return s.InTx(ctx, func(tx *Store) error {
@@ -300,8 +297,8 @@ func (s *Store) auditOrder(ctx context.Context, o models.Order, kind string, at 
 		Actor: models.SystemActor(models.OrderLifecycle).ID, SubjectRef: o.Number, Outcome: models.Succeeded, Detail: detail})
 }
 
-// OrderTimeline is what happens to the order if nobody acts (LIF-4).
-func (s *Store) OrderTimeline(ctx context.Context, o models.Order) (models.Timeline, error) {
+// OrderMilestones are what the order's own lifecycle does if nobody acts.
+func (s *Store) OrderMilestones(ctx context.Context, o models.Order) (models.Timeline, error) {
 	if o.Status != models.OrderPlaced && o.Status != models.OrderDeclined {
 		return nil, nil
 	}
@@ -313,5 +310,21 @@ func (s *Store) OrderTimeline(ctx context.Context, o models.Order) (models.Timel
 	if err != nil {
 		return nil, err
 	}
-	return models.OrderTimeline(o, invoice, policy), nil
+	timeline := models.OrderTimeline(o, invoice, policy)
+	return slices.DeleteFunc(timeline, func(m models.Milestone) bool { return m.At.Before(*o.PlacedAt) }), nil // due so soon that it was no reminder
+}
+
+// OrderTimeline is what happens to the order if nobody acts (LIF-4): its own milestones, as long as there is a credential left to renew.
+func (s *Store) OrderTimeline(ctx context.Context, o models.Order) (models.Timeline, error) {
+	timeline, err := s.OrderMilestones(ctx, o)
+	if err != nil || len(timeline) == 0 {
+		return nil, err
+	}
+	lapse, ok, err := s.lapseOf(ctx, o)
+	if err != nil || !ok || lapse.After(timeline[len(timeline)-1].At) {
+		return timeline, err
+	}
+	timeline = slices.DeleteFunc(timeline, func(m models.Milestone) bool { return !m.At.Before(lapse) })
+	return append(timeline, models.Milestone{Name: models.OrderLapses, At: lapse, Passive: true,
+		What: "the credential is revoked: the invoice is voided and the order cancelled"}), nil
 }

@@ -1,0 +1,184 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"tokendesk/models"
+)
+
+// unsettled are the statuses of an order that has not done yet what was ordered.
+var unsettled = []models.OrderStatus{models.OrderDraft, models.OrderPlaced, models.OrderDeclined, models.OrderPaid}
+
+// openOrderFor is the number of an order that will renew the credential, or replace its token, once it is paid and fulfilled; empty: none.
+func (s *Store) openOrderFor(ctx context.Context, credentialID string, kind models.ProductKind) (number string, err error) {
+	err = s.with(ctx).Raw(`
+		select coalesce(max(o.number), '') from order_lines l join orders o on o.id = l.order_id join products p on p.sku = l.product_sku
+		where l.credential_id = ? and p.kind = ? and o.status in ?`, credentialID, kind, unsettled).Row().Scan(&number)
+	if err != nil {
+		err = fault(fmt.Errorf("look for an open order: %w", err))
+	}
+	return number, err
+}
+
+// priceRenewal checks a renewal: in time for how it is to be paid, and the only one (REN-1).
+//
+// Faults: InvalidRequest, CredentialIsRevoked, RenewalPending, RenewalNotOpen, RenewalByCardOnly, RenewalTooLate.
+func (s *Store) priceRenewal(ctx context.Context, b buying, line *pricedLine, pointer string) error {
+	st := line.standing
+	refuse := func(f *models.Fault) error { return b.forbid(f, st, models.ActionRenew, pointer) }
+	if st.Credential.Phase == models.CredentialRevoked {
+		return refuse(models.CredentialIsRevoked.New(""))
+	}
+	open, err := s.openOrderFor(ctx, st.Credential.ID, models.Renewal)
+	if err != nil {
+		return err
+	}
+	if open != "" {
+		return refuse(models.RenewalPending.New("it was ordered with %s", open))
+	}
+	if f := st.Window.Refuse(b.method, b.at); f != nil {
+		if f.Type == models.RenewalByCardOnly { // renewing is possible all the same
+			return b.forbid(f, st, "", pointer)
+		}
+		return refuse(f)
+	}
+	return nil
+}
+
+// lockCredentialsOf locks the credentials that lines are for, in one order for everybody and before any order is locked: so does
+// revoking, which then looks for orders that have become pointless (REN-4).
+func (s *Store) lockCredentialsOf(ctx context.Context, lines []models.OrderLine) error {
+	var ids []string
+	for _, line := range lines {
+		if line.CredentialID != nil {
+			ids = append(ids, *line.CredentialID)
+		}
+	}
+	return s.lockCredentials(ctx, ids)
+}
+
+func (s *Store) lockCredentials(ctx context.Context, ids []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	var locked []string
+	if err := s.with(ctx).Raw("select id from credentials where id in ? order by id for update", ids).Scan(&locked).Error; err != nil {
+		return fault(fmt.Errorf("lock the credentials of an order: %w", err))
+	}
+	return nil
+}
+
+// LapseRenewals gives up unpaid orders when a credential is revoked: their invoices become void, and the buyers are told. It joins the
+// revocation's transaction, which holds the credential's lock.
+//
+// Only an order in which nothing else is left lapses: one with lines for other credentials, or new ones, goes on, and what came too late
+// is credited once it is paid. Nor does an order whose card is just being charged: taken money is credited and refunded, and a declined charge
+// lets the order lapse. When the renewal window closes nothing happens yet: an invoice that was asked for in time renews as long
+// as there is something to renew. Money that still arrives after the end lands in unapplied cash (ORD-4).
+func (s *Store) LapseRenewals(ctx context.Context, credentialID string, at time.Time) error {
+	var numbers []string
+	err := s.with(ctx).Raw(`
+		select o.number from orders o where o.status in ?
+		  and exists (select from order_lines l where l.order_id = o.id and l.credential_id = ?)
+		  and not exists (select from charges h where h.order_id = o.id and h.status in ?)
+		order by o.id`, []models.OrderStatus{models.OrderPlaced, models.OrderDeclined}, credentialID,
+		[]models.ChargeStatus{models.ChargeIntended, models.ChargeAuthorized}).Scan(&numbers).Error
+	if err != nil {
+		return fault(fmt.Errorf("look for unpaid renewals: %w", err))
+	}
+	for _, number := range numbers {
+		if err := s.lapseIfPointless(ctx, number, at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lapseIfPointless cancels an unpaid order in which every line is for a revoked credential. Whoever calls holds the credentials' locks.
+func (s *Store) lapseIfPointless(ctx context.Context, number string, at time.Time) error {
+	var left int
+	err := s.with(ctx).Raw(`
+		select count(*) from order_lines l join orders o on o.id = l.order_id left join credentials c on c.id = l.credential_id
+		where o.number = ? and c.phase is distinct from ?`, number, models.CredentialRevoked).Row().Scan(&left)
+	if err != nil {
+		return fault(fmt.Errorf("look what is left of an order: %w", err))
+	}
+	if left > 0 {
+		return nil
+	}
+	err = s.CancelOrder(ctx, number, models.SystemActor(models.CredentialLifecycle).ID, models.CancelRevoked, at)
+	if errors.Is(err, models.StateForbids) { // it was paid or cancelled meanwhile
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return s.Signal(ctx, models.OrderLifecycle, number, models.SignalOrderChanged, number, at)
+}
+
+// renewLine renews what a paid line is for. What came too late is credited, and the money goes back (REN-4).
+func (s *Store) renewLine(ctx context.Context, o models.Order, line models.OrderLine, product models.Product, at time.Time) error {
+	_, err := s.RenewCredential(ctx, *line.CredentialID, line.ID, product.TermMonths, models.SystemActor(models.OrderLifecycle), at)
+	if errors.Is(err, models.CredentialIsRevoked) {
+		return s.CreditLine(ctx, o, line, models.RefundTooLate, at)
+	}
+	return err
+}
+
+// replaceLine sends a replacement. It brings no key: the token registers to the credential that the line is for (MGT-6, SHP-3).
+func (s *Store) replaceLine(ctx context.Context, o models.Order, line models.OrderLine, product models.Product, at time.Time) error {
+	c, err := s.lockCredential(ctx, *line.CredentialID)
+	if err != nil {
+		return err
+	}
+	if c.Phase == models.CredentialRevoked {
+		return s.CreditLine(ctx, o, line, models.RefundImpossible, at)
+	}
+	_, err = s.RequestShipment(ctx, line.ID, *product.TokenModel, *o.ShippingAddress, at)
+	return err
+}
+
+// dueAt is the end of the day on which an order's invoice falls due. One for a renewal does not ask for money after the last
+// moment to renew (REN-2).
+func (s *Store) dueAt(ctx context.Context, o models.Order, p models.Policy, at time.Time) (time.Time, error) {
+	due := models.InvoiceDue(at, p)
+	for _, line := range o.Lines {
+		if line.CredentialID == nil || line.ReplacementReason != nil {
+			continue
+		}
+		st, err := s.Standing(ctx, *line.CredentialID, at)
+		if err != nil {
+			return due, err
+		}
+		if last := models.StartOfDay(st.Window.LastRenewal, 1, p.Location()); at.Before(last) && last.Before(due) {
+			due = last
+		}
+	}
+	return due, nil
+}
+
+// lapseOf is when an unpaid order becomes pointless by time: when the last of the credentials that all its lines are for is revoked.
+func (s *Store) lapseOf(ctx context.Context, o models.Order) (lapse time.Time, ok bool, err error) {
+	for _, line := range o.Lines {
+		if line.CredentialID == nil {
+			return lapse, false, nil
+		}
+		c, _, err := s.Credential(ctx, *line.CredentialID)
+		if err != nil {
+			return lapse, false, err
+		}
+		timeline, err := s.CredentialTimeline(ctx, c, *o.PlacedAt)
+		if err != nil {
+			return lapse, false, err
+		}
+		i := slices.IndexFunc(timeline, func(m models.Milestone) bool { return m.Name == models.CredentialRevokes })
+		if i >= 0 && timeline[i].At.After(lapse) {
+			lapse = timeline[i].At
+		}
+	}
+	return lapse, !lapse.IsZero(), nil
+}
