@@ -53,4 +53,5 @@ func Register(r Registry) {
 	r.RegisterWorkflowWithOptions(workflows.Order, named(models.OrderLifecycle, movesOn))
 	r.RegisterWorkflowWithOptions(workflows.Shipment, named(models.ShipmentLifecycle, movesOn))
 	r.RegisterWorkflowWithOptions(workflows.Credential, named(models.CredentialLifecycle, movesOn))
+	r.RegisterWorkflowWithOptions(workflows.Refund, named(models.RefundLifecycle, movesOn))
 }

@@ -41,6 +41,8 @@ func input(l models.Lifecycle, id string) (any, error) {
 		return ShipmentInput{ID: id}, nil
 	case models.CredentialLifecycle:
 		return CredentialInput{ID: id}, nil
+	case models.RefundLifecycle:
+		return RefundInput{ID: id}, nil
 	}
 	return nil, fmt.Errorf("no lifecycle is called %q", l)
 }

@@ -135,6 +135,7 @@ var shipmentDetails = map[models.ShipmentStatus]string{
 	models.ShipmentException:   "The carrier reports trouble with the parcel.",
 	models.ShipmentReshipping:  "The parcel was lost or returned: another token is being sent.",
 	models.ShipmentDelivered:   "Delivered.",
+	models.ShipmentGivenUp:     "Lost or returned. Nothing is sent again: its line is refunded.",
 	models.ShipmentCancelled:   "Cancelled before it left. The token is in stock again.",
 }
 

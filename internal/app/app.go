@@ -133,6 +133,7 @@ func (a *App) startWorker(ctx context.Context) error {
 	w, err := worker.New(a.engine, a.cfg.BuildID,
 		&activities.Orders{Store: a.store, Payments: a.gateways.payments, Sealer: a.keyring},
 		&activities.Shipping{Store: a.store, Carrier: a.gateways.carrier, Calendar: calendar.Carrier(time.UTC)},
+		&activities.Refunds{Store: a.store, Payments: a.gateways.payments},
 		&activities.Credentials{Store: a.store, Sealer: a.keyring, Hasher: password.New(password.Baseline, 4)})
 	if err != nil {
 		return err

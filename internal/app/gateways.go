@@ -24,6 +24,7 @@ import (
 type gateways struct {
 	payments interface {
 		activities.Payments
+		activities.RefundPayments
 		api.PaymentWebhooks
 	}
 	carrier interface {
