@@ -36,6 +36,8 @@ type mailFacts struct {
 	Order      models.Order
 	Invoice    models.Invoice
 	Credential models.Credential
+	Refund     models.Refund
+	ReturnTo   []string // the address that tokens are sent back to
 	Key        string
 	Ships      bool
 	DueDay     string
@@ -65,8 +67,11 @@ func (c *Composer) Compose(ctx context.Context, n models.Notice) (m mail.Message
 		return m, fmt.Errorf("compose a %s mail: the template has no subject line", n.Kind)
 	}
 	m = mail.Message{MessageID: n.MessageID, From: c.From, To: n.ToAddress, Subject: subject, Text: strings.TrimSpace(body) + "\n\n" + c.Seller.Name + "\n", Date: n.CreatedAt}
-	if n.Kind == models.NoticeOrderConfirmation {
+	switch n.Kind {
+	case models.NoticeOrderConfirmation:
 		m.Attachments, err = c.papers(ctx, facts.Order)
+	case models.NoticeCreditNote:
+		m.Attachments, err = c.creditNote(ctx, n.Params["credit_note"])
 	}
 	return m, err
 }
@@ -85,6 +90,8 @@ func (c *Composer) facts(ctx context.Context, n models.Notice) (f mailFacts, err
 		err = c.aboutShipment(ctx, &f, n.SubjectRef)
 	case "cr":
 		err = c.aboutCredential(ctx, &f, n.SubjectRef)
+	case "rf":
+		err = c.aboutRefund(ctx, &f, n.SubjectRef)
 	case "ac":
 		err = c.aboutAccount(ctx, &f, n, account)
 	}
