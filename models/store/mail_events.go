@@ -42,24 +42,25 @@ func (s *Store) weighMail(ctx context.Context, n models.Notice, at time.Time) er
 	if err := s.with(ctx).Where("message_id = ?", n.MessageID).Find(&events).Error; err != nil {
 		return fmt.Errorf("read the events of a mail: %w", err)
 	}
-	v := models.FoldMailEvents(events)
-	was, code := n.Status, n.Code
-	n.Status = v.Status(was)
-	if n.Status == models.NoticeBounced || n.Status != was {
-		n.Code = v.Code
+	v, was := models.FoldMailEvents(events), n.Status
+	if n.Status = v.Status(was); n.Status == models.NoticeSent {
+		n.LastError = nil
 	}
+	n.Code = v.Code // pending and failed are behind it, and with them why
 	if n.SentAt == nil {
 		n.SentAt = &at
 	}
-	err := s.with(ctx).Table("notices").Where("id = ?", n.ID).Updates(map[string]any{"status": n.Status, "code": n.Code, "sent_at": n.SentAt,
+	err := s.with(ctx).Table("notices").Where("id = ?", n.ID).Updates(map[string]any{"status": n.Status, "code": n.Code, "last_error": n.LastError, "sent_at": n.SentAt,
 		"sealed": nil, "delivered_at": v.DeliveredAt, "bounced_at": v.BouncedAt, "complained_at": v.ComplainedAt}).Error
 	if err != nil {
 		return fmt.Errorf("move a notice: %w", err)
 	}
 	switch {
-	case n.Status == models.NoticeBounced && (was != n.Status || code != n.Code):
+	case was == n.Status:
+		return nil
+	case n.Status == models.NoticeBounced:
 		return s.mailLost(ctx, n, at)
-	case was == models.NoticeFailed && n.Status == models.NoticeSent:
+	case was == models.NoticeFailed:
 		return s.tellCredential(ctx, n, at)
 	}
 	return nil
