@@ -65,7 +65,7 @@ func (o *Orders) load(ctx context.Context, in workflows.OrderLoad) (f workflows.
 		}
 		f.ChargeIsDue = err == nil && charge.Status != models.ChargeCaptured
 	}
-	timeline, err := o.Store.OrderTimeline(ctx, order)
+	timeline, err := o.Store.OrderMilestones(ctx, order)
 	if err != nil {
 		return f, err
 	}

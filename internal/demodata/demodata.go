@@ -35,13 +35,21 @@ type Login struct {
 
 // Names of the demo catalogue.
 const (
-	TokenModel    = "TD-200 HOTP"
-	TimeModel     = "TD-300 TOTP"
-	Warehouse     = "CHI-1"
-	HardwareSKU   = "HW-OTP-1Y"
-	ProofedSKU    = "HW-OTP-PROOFED-1Y"
-	TimeTokenSKU  = "HW-TOTP-1Y"
-	EuropeanSKU   = "HW-OTP-1Y-EU"
+	TokenModel   = "TD-200 HOTP"
+	TimeModel    = "TD-300 TOTP"
+	Warehouse    = "CHI-1"
+	HardwareSKU  = "HW-OTP-1Y"
+	ProofedSKU   = "HW-OTP-PROOFED-1Y"
+	TimeTokenSKU = "HW-TOTP-1Y"
+	EuropeanSKU  = "HW-OTP-1Y-EU"
+
+	RenewalSKU             = "HW-RENEW-1Y" // of a hardware token, whatever its model
+	ProofedRenewalSKU      = "HW-RENEW-PROOFED-1Y"
+	EuropeanRenewalSKU     = "HW-RENEW-1Y-EU"
+	ReplacementSKU         = "HW-REPLACE"
+	TimeReplacementSKU     = "HW-REPLACE-TOTP"
+	EuropeanReplacementSKU = "HW-REPLACE-EU"
+
 	DisclaimerNow = 1
 )
 
@@ -87,18 +95,44 @@ func catalogue(ctx context.Context, st *store.Store, at time.Time) error {
 			return err
 		}
 	}
-	for _, p := range []models.Product{
-		{SKU: HardwareSKU, Name: "Hardware token, one year", Market: "US", TokenModel: &hotp, PriceMinor: 8900, Currency: models.USD},
-		{SKU: ProofedSKU, Name: "Hardware token with identity proofing, one year", Proofing: true, Market: "US", TokenModel: &hotp, PriceMinor: 13900, Currency: models.USD},
-		{SKU: TimeTokenSKU, Name: "Time-based hardware token, one year", Market: "US", TokenModel: &totp, PriceMinor: 9900, Currency: models.USD},
-		{SKU: EuropeanSKU, Name: "Hardware token, one year (Europe)", Market: "*", TokenModel: &hotp, PriceMinor: 8500, Currency: models.EUR},
-	} {
-		p.Kind, p.TermMonths, p.Status = models.HardwareOTP, 12, models.ProductActive
+	for _, p := range products() {
 		if err := st.PutProduct(ctx, p); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// products are the demo catalogue: tokens with a year of use, and what keeps them going (CAT-1).
+func products() []models.Product {
+	hotp, totp, hardware := TokenModel, TimeModel, models.HardwareOTP
+	tokens := []models.Product{
+		{SKU: HardwareSKU, Name: "Hardware token, one year", Market: "US", TokenModel: &hotp, PriceMinor: 8900, Currency: models.USD},
+		{SKU: ProofedSKU, Name: "Hardware token with identity proofing, one year", Proofing: true, Market: "US", TokenModel: &hotp, PriceMinor: 13900, Currency: models.USD},
+		{SKU: TimeTokenSKU, Name: "Time-based hardware token, one year", Market: "US", TokenModel: &totp, PriceMinor: 9900, Currency: models.USD},
+		{SKU: EuropeanSKU, Name: "Hardware token, one year (Europe)", Market: "*", TokenModel: &hotp, PriceMinor: 8500, Currency: models.EUR},
+	}
+	renewals := []models.Product{
+		{SKU: RenewalSKU, Name: "Renewal of a hardware token, one year", Market: "US", PriceMinor: 6900, Currency: models.USD},
+		{SKU: ProofedRenewalSKU, Name: "Renewal of a hardware token with identity proofing, one year", Proofing: true, Market: "US", PriceMinor: 9900, Currency: models.USD},
+		{SKU: EuropeanRenewalSKU, Name: "Renewal of a hardware token, one year (Europe)", Market: "*", PriceMinor: 6500, Currency: models.EUR},
+	}
+	replacements := []models.Product{
+		{SKU: ReplacementSKU, Name: "Replacement token", Market: "US", TokenModel: &hotp, PriceMinor: 3900, Currency: models.USD},
+		{SKU: TimeReplacementSKU, Name: "Replacement token, time-based", Market: "US", TokenModel: &totp, PriceMinor: 4900, Currency: models.USD},
+		{SKU: EuropeanReplacementSKU, Name: "Replacement token (Europe)", Market: "*", TokenModel: &hotp, PriceMinor: 3700, Currency: models.EUR},
+	}
+	var all []models.Product
+	add := func(kind models.ProductKind, base *models.ProductKind, months int, some []models.Product) {
+		for _, p := range some {
+			p.Kind, p.BaseKind, p.TermMonths, p.Status = kind, base, months, models.ProductActive
+			all = append(all, p)
+		}
+	}
+	add(models.HardwareOTP, nil, 12, tokens)
+	add(models.Renewal, &hardware, 12, renewals)
+	add(models.Replacement, &hardware, 0, replacements)
+	return all
 }
 
 func people(ctx context.Context, st *store.Store, hasher *password.Hasher, at time.Time) (Secrets, error) {

@@ -17,13 +17,16 @@ type Sealer interface {
 // licenseKeyBits is the entropy of a key: far above what the throttled guessing of a key could reach (LIC-1).
 const licenseKeyBits = 100
 
-// FulfilOrder does what a paid order is owed, in one transaction: a key for each line is issued and its mail recorded, and each
-// line that ships asks for its shipment. Lines that were refunded meanwhile are left out (ORD-5). Fulfilling a fulfilled order changes
-// nothing.
+// FulfilOrder does what a paid order is owed, in one transaction: a key for each new credential is issued and its mail recorded, each
+// line that ships asks for its shipment, and renewals take effect. Lines that were refunded meanwhile are left out (ORD-5). Fulfilling a
+// fulfilled order changes nothing.
 func (s *Store) FulfilOrder(ctx context.Context, number string, sealer Sealer, at time.Time) error {
 	return s.InTx(ctx, func(tx *Store) error {
 		o, err := tx.OrderByNumber(ctx, number)
 		if err != nil {
+			return err
+		}
+		if err := tx.lockCredentialsOf(ctx, o.Lines); err != nil {
 			return err
 		}
 		if state, err := orders.lock(ctx, tx, o.ID); err != nil || state == models.OrderFulfilled || state == models.OrderRefunded {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,8 +20,8 @@ type Registration struct {
 	First, Second models.Secret // consecutive one-time passwords
 }
 
-// RegisterHardwareToken binds the token that was shipped for the credential's order line, and makes the credential active
-// (REG-1, SHP-3). Any other serial gets the same answer, whether it exists or not. Wrong codes are counted, one try after
+// RegisterHardwareToken binds the token that was shipped for the credential's order line, or to replace its token, and makes the
+// credential active (REG-1, SHP-3, MGT-6). Any other serial gets the same answer, whether it exists or not. Wrong codes are counted, one try after
 // the other; at the policy's limit only support can reset the token. at is the vendor's clock, codeTime the real time.
 //
 // The count lasts also when this call takes part in a larger transaction: that one commits then. Refusals are audited,
@@ -56,7 +57,11 @@ func (s *Store) register(ctx context.Context, r Registration, ring Opener, at, c
 	} else if refusal != nil {
 		return a, refuse(refusal)
 	}
-	token, found, err := s.lockShippedToken(ctx, c.OrderLineID)
+	line, err := s.replacementUnderWay(ctx, c.ID)
+	if err != nil {
+		return a, err
+	}
+	token, found, err := s.lockShippedToken(ctx, cmp.Or(line, c.OrderLineID))
 	if err != nil {
 		return a, err
 	}
@@ -73,24 +78,29 @@ func (s *Store) register(ctx context.Context, r Registration, ring Opener, at, c
 	return s.bind(ctx, c, token, state, at)
 }
 
-// refuseRegistration says what stands against registering any token; nil: nothing.
+// refuseRegistration says what stands against registering any token; nil: nothing. A token that the person has already comes first:
+// it must be revoked before its replacement is registered (MGT-5).
 func (s *Store) refuseRegistration(ctx context.Context, c models.Credential, at time.Time) (refusal, err error) {
-	if c.Phase != models.PendingRegistration || c.Kind != models.HardwareOTP || c.Displayed(false, at) != models.ShownPendingActivation {
-		f := models.ActionNotPossible.New("the credential is %s", c.Displayed(false, at))
-		if err := s.forbids(ctx, c, f, models.BySubscriber, at); !errors.Is(err, f.Type) {
-			return nil, err
-		}
-		return f, nil
-	}
 	var live []string
 	err = s.with(ctx).Table("authenticators").Where("account_id = ? and kind = ? and revoked_at is null", c.AccountID, models.HardwareToken).Pluck("credential_id", &live).Error
 	if err != nil {
 		return nil, fmt.Errorf("look for a live token: %w", err)
 	}
-	if len(live) > 0 {
+	shown := c.Displayed(false, at)
+	f := models.ActionNotPossible.New("the credential is %s", shown)
+	switch {
+	case c.Phase == models.CredentialRevoked:
+	case len(live) > 0 && live[0] != c.ID:
 		return models.TokenAlreadyRegistered.New("it belongs to credential %s", live[0]).Allowing(string(models.ActionRevoke)), nil
+	case len(live) > 0:
+		f = models.TokenAlreadyRegistered.New("")
+	case c.Phase == models.PendingRegistration && c.Kind == models.HardwareOTP && shown == models.ShownPendingActivation:
+		return nil, nil
 	}
-	return nil, nil
+	if err := s.forbids(ctx, c, f, models.BySubscriber, at); !errors.Is(err, f.Type) {
+		return nil, err
+	}
+	return f, nil
 }
 
 // lockShippedToken finds the token of the current parcel for an order line, if it has left and is bound nowhere. Its row lock

@@ -186,7 +186,7 @@ func TestRegisterRefuses(t *testing.T) {
 	}
 }
 
-// REG-1: an action that the credential's state does not allow says what it does allow.
+// REG-1, MGT-5: an action that the credential's state does not allow says what it does allow.
 func TestRegisterNotNow(t *testing.T) {
 	w := awaitingToken(t, storetest.EventDevice)
 	r := w.registration(codeNow)
@@ -196,7 +196,7 @@ func TestRegisterNotNow(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = w.register(t, w.registration(codeNow))
-	wantFault(t, err, models.ActionNotPossible)
+	wantFault(t, err, models.TokenAlreadyRegistered)
 	if f := models.FaultOf(err); fmt.Sprint(f.Allowed) != "[resync suspend replace revoke]" {
 		t.Errorf("allowed %v", f.Allowed)
 	}
@@ -291,7 +291,7 @@ func TestRegisterRace(t *testing.T) {
 		_, err := w.RegisterHardwareToken(t.Context(), r, w.ring, storetest.At, codeNow)
 		return err
 	})
-	if got[""] != 1 || got[models.ActionNotPossible.Slug] != 9 {
+	if got[""] != 1 || got[models.TokenAlreadyRegistered.Slug] != 9 {
 		t.Fatalf("answers %v", got)
 	}
 }

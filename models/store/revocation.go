@@ -104,6 +104,9 @@ func (s *Store) revokeAll(ctx context.Context, c *models.Credential, reason mode
 	if _, err := s.EndSessions(ctx, c.AccountID, actor, at); err != nil {
 		return err
 	}
+	if err := s.LapseRenewals(ctx, c.ID, at); err != nil {
+		return err
+	}
 	return s.auditCredential(ctx, *c, "credential.revoked", actor, map[string]string{"reason": string(reason)}, at)
 }
 

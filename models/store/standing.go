@@ -51,7 +51,8 @@ func (s *Store) replacementUnderWay(ctx context.Context, credentialID string) (l
 		select l.id from order_lines l join orders o on o.id = l.order_id
 		where l.credential_id = ? and l.replacement_reason is not null and o.status in ('paid', 'fulfilled')
 		  and not exists (select from shipments h join parcels p on p.shipment_id = h.id join authenticators a on a.serial = p.serial where h.order_line_id = l.id)
-		  and not exists (select from shipments h where h.order_line_id = l.id and h.status = 'cancelled')
+		  and not exists (select from shipments h where h.order_line_id = l.id and h.status in ('cancelled', 'given_up'))
+		  and not exists (select from refund_lines f where f.order_line_id = l.id and f.undone_at is not null)
 		order by l.id desc limit 1`, credentialID).Scan(&lines).Error
 	if err != nil {
 		return "", fault(fmt.Errorf("look for a replacement under way: %w", err))

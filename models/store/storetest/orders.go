@@ -20,6 +20,10 @@ const (
 	TokenSKU        = "HW-OTP"         // hardware token, not proofed
 	ProofedTokenSKU = "HW-OTP-PROOFED" // hardware token with identity proofing
 	TokenModel      = "TD-100"
+
+	RenewalSKU        = "HW-RENEW"         // renews TokenSKU
+	ProofedRenewalSKU = "HW-RENEW-PROOFED" // renews ProofedTokenSKU
+	ReplacementSKU    = "HW-REPLACE"       // a token for either
 )
 
 // New opens a fresh database with the default policy, a disclaimer and the test catalogue.
@@ -35,13 +39,16 @@ func New(t testing.TB) *store.Store {
 // Catalogue adds the default policy, a disclaimer and the test products.
 func Catalogue(t testing.TB, st *store.Store) {
 	t.Helper()
-	ctx, model := context.Background(), TokenModel
+	ctx, model, hardware := context.Background(), TokenModel, models.HardwareOTP
 	Must(t, st.AddPolicy(ctx, models.DefaultPolicy(), At.AddDate(-1, 0, 0)))
 	Must(t, st.AddDisclaimer(ctx, models.Disclaimer{Version: 1, Text: "Terms.", EffectiveAt: At.AddDate(-1, 0, 0)}))
 	Must(t, st.SaveTokenModel(ctx, models.TokenModel{Model: model, Kind: "hotp"}, models.Actor{ID: "test"}, At))
 	for _, p := range []models.Product{
 		{SKU: TokenSKU, Name: "Hardware token", Kind: models.HardwareOTP, Market: "*", TokenModel: &model, TermMonths: 12, PriceMinor: 4900, Currency: models.USD, Status: models.ProductActive},
 		{SKU: ProofedTokenSKU, Name: "Hardware token with identity proofing", Kind: models.HardwareOTP, Proofing: true, Market: "*", TokenModel: &model, TermMonths: 12, PriceMinor: 9900, Currency: models.USD, Status: models.ProductActive},
+		{SKU: RenewalSKU, Name: "Renewal", Kind: models.Renewal, BaseKind: &hardware, Market: "*", TermMonths: 12, PriceMinor: 3900, Currency: models.USD, Status: models.ProductActive},
+		{SKU: ProofedRenewalSKU, Name: "Renewal with identity proofing", Kind: models.Renewal, BaseKind: &hardware, Proofing: true, Market: "*", TermMonths: 12, PriceMinor: 5900, Currency: models.USD, Status: models.ProductActive},
+		{SKU: ReplacementSKU, Name: "Replacement token", Kind: models.Replacement, BaseKind: &hardware, Market: "*", TokenModel: &model, PriceMinor: 2500, Currency: models.USD, Status: models.ProductActive},
 	} {
 		Must(t, st.PutProduct(ctx, p))
 	}
