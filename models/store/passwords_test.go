@@ -138,8 +138,10 @@ func TestResetPasswordTwice(t *testing.T) {
 	if n := query[int](t, p.Store, "select count(*) from audit_events where kind = 'password.reset'"); got[""] != 8 || n != 3 {
 		t.Errorf("answers %v, %d resets", got, n)
 	}
-	_, _, err := p.login(t, p.sealed(t, models.NoticeTemporaryPassword), storetest.At.Add(2*time.Hour))
+	third := p.sealed(t, models.NoticeTemporaryPassword)
+	_, session, err := p.login(t, third, storetest.At.Add(2*time.Hour))
 	wantFault(t, err, nil)
+	wantFault(t, p.change(t, third, storetest.Password, session.ID, storetest.At.Add(2*time.Hour)), models.PasswordReused) // the last one of the person's choice
 	wantFault(t, p.ResetPassword(t.Context(), "ac_nobody", p.ring, storetest.Hasher, supporter, "four", storetest.At), models.NoSuchThing)
 }
 
@@ -248,13 +250,26 @@ func TestTemporaryPasswordUsedAtOnce(t *testing.T) {
 	if got[""] != 1 || got[models.PasswordWrong.Slug] != n-1 {
 		t.Fatalf("answers %v", got)
 	}
-	alive := query[string](t, p.Store, "select string_agg(id, ' ') from sessions where account_id = $1 and ended_at is null", p.ID)
+	alive, winner := query[string](t, p.Store, "select string_agg(id, ' ') from sessions where account_id = $1 and ended_at is null", p.ID), 0
 	for i := range n {
 		_, _, err := p.login(t, phrase(i), storetest.At)
 		if (err == nil) != (alive == sessions[i].ID) {
 			t.Errorf("session %d: %v, the live session is %s", i, err, alive)
 		}
+		if err == nil {
+			winner = i
+		}
 	}
+	late := make(chan error, 1) // compares the password before it is changed, and sets its own after
+	storetest.Must(t, p.InTx(t.Context(), func(tx *store.Store) error {
+		if err := tx.ChangePassword(t.Context(), p.ID, phrase(winner), chosen, storetest.Hasher, "", storetest.At); err != nil {
+			return err
+		}
+		go func() { late <- p.change(t, phrase(winner), chosen2, "", storetest.At) }()
+		p.waitForLock(t)
+		return nil
+	}))
+	wantFault(t, <-late, models.PasswordWrong)
 }
 
 // MGT-4: whoever is logging in with the old password while it is reset is refused, or logged out.
