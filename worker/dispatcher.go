@@ -17,6 +17,7 @@ type Dispatcher struct {
 	Store  *store.Store
 	Client *workflows.Client
 	Clock  Clock
+	Bell   *Bell // tells of something due; may be nil
 }
 
 const (
@@ -27,7 +28,7 @@ const (
 
 // Run carries until the context ends.
 func (d *Dispatcher) Run(ctx context.Context) {
-	loop(ctx, "outbox", 10*time.Millisecond, 100*time.Millisecond, d.once)
+	loop(ctx, "outbox", 10*time.Millisecond, 100*time.Millisecond, d.Bell, d.once)
 }
 
 func (d *Dispatcher) once(ctx context.Context) (int, error) {

@@ -17,6 +17,9 @@ type Housekeeper struct {
 	Client *workflows.Client
 	Mailer *activities.Mailer
 	Clock  Clock
+	// CodeClock is real time, also in a sandbox: what is kept for a repeated call is kept that long really.
+	CodeClock Clock
+	Bell      *Bell // tells of a mail that is due; may be nil
 }
 
 // draftAge is how old a draft is before somebody else takes it up; its own handler waits at most this long.
@@ -25,13 +28,15 @@ const draftAge = 12 * time.Second
 // Run keeps house until the context ends.
 func (h *Housekeeper) Run(ctx context.Context) {
 	together(ctx,
-		func(ctx context.Context) { loop(ctx, "mail", 20*time.Millisecond, 250*time.Millisecond, h.mail) },
 		func(ctx context.Context) {
-			loop(ctx, "recoveries", 20*time.Millisecond, 250*time.Millisecond, h.recoveries)
+			loop(ctx, "mail", 20*time.Millisecond, 250*time.Millisecond, h.Bell, h.mail)
 		},
-		func(ctx context.Context) { loop(ctx, "drafts", time.Second, 2*time.Second, h.drafts) },
-		func(ctx context.Context) { loop(ctx, "license keys", time.Minute, time.Minute, h.keys) },
-		func(ctx context.Context) { loop(ctx, "purge", time.Hour, time.Hour, h.purge) },
+		func(ctx context.Context) {
+			loop(ctx, "recoveries", 20*time.Millisecond, 250*time.Millisecond, h.Bell, h.recoveries)
+		},
+		func(ctx context.Context) { loop(ctx, "drafts", time.Second, 2*time.Second, nil, h.drafts) },
+		func(ctx context.Context) { loop(ctx, "license keys", time.Minute, time.Minute, nil, h.keys) },
+		func(ctx context.Context) { loop(ctx, "purge", time.Hour, time.Hour, nil, h.purge) },
 	)
 }
 
@@ -67,9 +72,8 @@ const (
 )
 
 func (h *Housekeeper) purge(ctx context.Context) (int, error) {
-	at := h.Clock()
-	_, answers := h.Store.PurgeKeys(ctx, at.Add(-keepAnswers))
-	_, tries := h.Store.PurgeAttempts(ctx, at.Add(-keepTries))
-	_, recoveries := h.Store.PurgeRecoveries(ctx, at.Add(-keepTries))
+	_, answers := h.Store.PurgeKeys(ctx, h.CodeClock().Add(-keepAnswers))
+	_, tries := h.Store.PurgeAttempts(ctx, h.Clock().Add(-keepTries))
+	_, recoveries := h.Store.PurgeRecoveries(ctx, h.Clock().Add(-keepTries))
 	return 0, errors.Join(answers, tries, recoveries)
 }

@@ -10,9 +10,39 @@ import (
 // Clock tells the vendor's now, in the database's precision. In the sandbox it may be virtual.
 type Clock func() time.Time
 
+// Bell wakes those who deliver what is due out of their pauses. They find work without it too, only later. The zero value and nil
+// are bells that nobody has rung.
+type Bell struct {
+	mu   sync.Mutex
+	next chan struct{} // closed by the next ring
+}
+
+// Ring wakes everybody who pauses now.
+func (b *Bell) Ring() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.next != nil {
+		close(b.next)
+		b.next = nil
+	}
+}
+
+// rung ends with the next ring.
+func (b *Bell) rung() <-chan struct{} {
+	if b == nil {
+		return nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.next == nil {
+		b.next = make(chan struct{})
+	}
+	return b.next
+}
+
 // loop calls once again and again until the context ends: at once while there is work, otherwise after a pause that grows
-// from shortest to longest. Failures are logged and tried again.
-func loop(ctx context.Context, name string, shortest, longest time.Duration, once func(context.Context) (worked int, err error)) {
+// from shortest to longest, or ends with the bell. Failures are logged and tried again.
+func loop(ctx context.Context, name string, shortest, longest time.Duration, bell *Bell, once func(context.Context) (worked int, err error)) {
 	pause := shortest
 	for ctx.Err() == nil {
 		n, err := once(ctx)
@@ -30,6 +60,7 @@ func loop(ctx context.Context, name string, shortest, longest time.Duration, onc
 		}
 		select {
 		case <-ctx.Done():
+		case <-bell.rung():
 		case <-time.After(pause):
 		}
 	}

@@ -25,8 +25,8 @@ type Sealer struct {
 // Run seals until the context ends.
 func (s *Sealer) Run(ctx context.Context) {
 	together(ctx,
-		func(ctx context.Context) { loop(ctx, "audit partitions", 6*time.Hour, 6*time.Hour, s.partitions) },
-		func(ctx context.Context) { loop(ctx, "audit chain", time.Second, 2*time.Second, s.chain) },
+		func(ctx context.Context) { loop(ctx, "audit partitions", 6*time.Hour, 6*time.Hour, nil, s.partitions) },
+		func(ctx context.Context) { loop(ctx, "audit chain", time.Second, 2*time.Second, nil, s.chain) },
 	)
 }
 

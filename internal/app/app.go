@@ -33,6 +33,7 @@ type App struct {
 	keyring  *seal.Keyring
 	signer   *seal.Signer
 	gateways gateways
+	time     timeMachine
 	registry *prometheus.Registry
 	worker   temporalworker.Worker
 	joined   chan struct{} // closed when the build is in use
@@ -46,13 +47,10 @@ type App struct {
 // Start starts what the configuration asks for and returns when the API listens. Neither part needs the engine to be up: facts
 // wait in the database until it is. The caller closes it.
 func Start(ctx context.Context, cfg Config) (*App, error) {
-	if cfg.Clock == nil {
-		cfg.Clock = RealClock
-	}
 	a := &App{cfg: cfg, registry: prometheus.NewRegistry(), joined: make(chan struct{})}
 	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	ctx, a.stop = context.WithCancel(context.WithoutCancel(ctx))
-	for _, part := range []func(context.Context) error{a.openStore, a.openKeys, a.dial, a.listen, a.openGateways, a.startAPI, a.startWorker, a.startMetrics} {
+	for _, part := range []func(context.Context) error{a.openStore, a.openKeys, a.dial, a.openClock, a.listen, a.openGateways, a.startAPI, a.startWorker, a.startMetrics} {
 		if err := part(ctx); err != nil {
 			a.Close()
 			return nil, err
@@ -141,8 +139,8 @@ func (a *App) startWorker(ctx context.Context) error {
 	a.worker = w
 	lifecycles := workflows.NewClient(a.engine)
 	a.run(ctx, func(ctx context.Context) { a.keepStarting(ctx, w) })
-	a.run(ctx, (&worker.Dispatcher{Store: a.store, Client: lifecycles, Clock: a.cfg.Clock}).Run)
-	a.run(ctx, (&worker.Housekeeper{Store: a.store, Client: lifecycles, Mailer: mailer, Clock: a.cfg.Clock}).Run)
+	a.run(ctx, (&worker.Dispatcher{Store: a.store, Client: lifecycles, Clock: a.cfg.Clock, Bell: &a.time.bell}).Run)
+	a.run(ctx, (&worker.Housekeeper{Store: a.store, Client: lifecycles, Mailer: mailer, Clock: a.cfg.Clock, CodeClock: RealClock, Bell: &a.time.bell}).Run)
 	a.run(ctx, (&worker.Sealer{Store: a.store, Signer: a.signer, Clock: a.cfg.Clock, CheckpointFile: a.cfg.CheckpointFile}).Run)
 	return nil
 }

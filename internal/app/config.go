@@ -38,7 +38,7 @@ type Config struct {
 	MailboxAddress string       // where the sandbox's mailbox listens; empty: Mail says where mail goes
 	AutoDelivery   AutoDelivery // how quickly the sandbox's carrier delivers by itself
 
-	Clock worker.Clock // the vendor's now; the real one where nil
+	Clock worker.Clock // the vendor's now; where nil, the sandbox's clock in a sandbox and the real one elsewhere
 }
 
 // Mail says how mail leaves.

@@ -141,12 +141,14 @@ func (a *App) receiveMail(ctx context.Context, box *mailbox.Mailbox) (host strin
 type simulator interface {
 	Handler() http.Handler
 	Run(context.Context) error
+	Wake()
 }
 
 // simulate shows a simulator's pages and lets it push its webhooks, in the process that serves the API.
 func (a *App) simulate(ctx context.Context, path string, s simulator) {
 	a.gateways.pages.Handle(path, s.Handler())
 	if a.cfg.API {
+		a.time.wakes = append(a.time.wakes, s.Wake)
 		a.run(ctx, func(ctx context.Context) { report(path, s.Run(ctx)) })
 	}
 }

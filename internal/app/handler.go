@@ -26,6 +26,9 @@ func (a *App) handler() (http.Handler, error) {
 	if a.gateways.pages != nil {
 		c.Sandbox = a.gateways.pages
 	}
+	if m := a.TimeMachine(); m != nil {
+		c.TimeMachine = m
+	}
 	return api.New(c)
 }
 

@@ -18,14 +18,15 @@ import (
 
 // WebhookConfig says where a simulator pushes its events.
 type WebhookConfig struct {
-	URL     string          // without one nothing is pushed
-	Secrets []models.Secret // each signs; several during a rotation
-	Header  string          // the header that carries the signature
-	Now     func() time.Time
+	URL     string           // without one nothing is pushed
+	Secrets []models.Secret  // each signs; several during a rotation
+	Header  string           // the header that carries the signature
+	Now     func() time.Time // the sandbox's clock, by which webhooks are due; time.Now where nil
 }
 
 // Dispatcher delivers signed webhooks at least once, until the receiver answers 2xx, across restarts. Deliveries
-// run side by side, so their order is not promised, as with the real services.
+// run side by side, so their order is not promised, as with the real services. What happens is due on the sandbox's clock;
+// signatures, repeated tries and leases are in real time, as between real services.
 type Dispatcher struct {
 	store   *Store
 	gateway Gateway
@@ -36,7 +37,7 @@ type Dispatcher struct {
 
 const (
 	postTimeout = 4 * time.Second
-	lease       = 6 * time.Second // a claimed delivery of a killed process is due again after this
+	lease       = 6 * time.Second // a claimed delivery of a killed process is another's after this
 	idlePoll    = time.Second     // how soon work that another process recorded is seen
 	batchSize   = 16
 )
@@ -81,16 +82,16 @@ func (d *Dispatcher) Enqueue(writes *pgx.Batch, plan Order, subject string, body
 		// What was held back goes out after this one.
 		writes.Queue(`WITH newest AS (
 				INSERT INTO sandbox.webhooks (gateway, subject, body, due, held)
-				VALUES ($1, $2, $3, clock_timestamp() + $4, $5) RETURNING id, due)
+				VALUES ($1, $2, $3, $4, $5) RETURNING id, due)
 			UPDATE sandbox.webhooks w SET held = false, overtaker = newest.id, due = newest.due FROM newest
-			WHERE w.gateway = $1 AND w.held AND NOT w.delivered AND NOT $5`, d.gateway, subject, body, delay, held)
+			WHERE w.gateway = $1 AND w.held AND NOT w.delivered AND NOT $5`, d.gateway, subject, body, d.config.Now().Add(delay), held)
 	}
 }
 
 // Withdraw forgets the webhooks about a subject that are not yet due: what they tell of will not happen.
 func (d *Dispatcher) Withdraw(ctx context.Context, tx pgx.Tx, subject string) error {
 	_, err := tx.Exec(ctx, `DELETE FROM sandbox.webhooks WHERE gateway = $1 AND subject = $2 AND NOT delivered
-		AND attempts = 0 AND due > clock_timestamp()`, d.gateway, subject)
+		AND attempts = 0 AND due > $3`, d.gateway, subject, d.config.Now())
 	if err != nil {
 		return fmt.Errorf("sandbox: withdraw webhooks: %w", err)
 	}
@@ -149,19 +150,20 @@ func (d *Dispatcher) claim(ctx context.Context) ([]delivery, time.Duration, erro
 	var claimed []delivery
 	var next *time.Duration
 	var both pgx.Batch
-	both.Queue(`UPDATE sandbox.webhooks SET attempts = attempts + 1, due = clock_timestamp() + $2
+	now := d.config.Now()
+	both.Queue(`UPDATE sandbox.webhooks SET attempts = attempts + 1, leased_until = clock_timestamp() + $2
 		WHERE id IN (SELECT w.id FROM sandbox.webhooks w
-			WHERE w.gateway = $1 AND NOT w.delivered AND w.due <= clock_timestamp()
+			WHERE w.gateway = $1 AND NOT w.delivered AND w.due <= $4 AND coalesce(w.leased_until <= clock_timestamp(), true)
 			  AND NOT EXISTS (SELECT FROM sandbox.webhooks o WHERE o.id = w.overtaker AND NOT o.delivered)
 			ORDER BY w.id LIMIT $3 FOR UPDATE SKIP LOCKED)
-		RETURNING id, body, attempts`, d.gateway, lease, batchSize).Query(func(rows pgx.Rows) (err error) {
+		RETURNING id, body, attempts`, d.gateway, lease, batchSize, now).Query(func(rows pgx.Rows) (err error) {
 		claimed, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (w delivery, err error) {
 			return w, row.Scan(&w.id, &w.body, &w.attempts)
 		})
 		return err
 	})
-	both.Queue(`SELECT min(due) - clock_timestamp() FROM sandbox.webhooks
-		WHERE gateway = $1 AND NOT delivered AND due > clock_timestamp()`, d.gateway).QueryRow(func(row pgx.Row) error {
+	both.Queue(`SELECT min(wait) FROM (SELECT greatest(due - $2, leased_until - clock_timestamp()) AS wait FROM sandbox.webhooks
+		WHERE gateway = $1 AND NOT delivered) open WHERE wait > interval '0'`, d.gateway, now).QueryRow(func(row pgx.Row) error {
 		return row.Scan(&next)
 	})
 	if err := d.store.Pool.SendBatch(ctx, &both).Close(); err != nil || next == nil {
@@ -180,7 +182,7 @@ func (d *Dispatcher) deliver(ctx context.Context, w delivery) {
 	} else {
 		back := min(100*time.Millisecond<<min(w.attempts, 6), 5*time.Second)
 		slog.DebugContext(ctx, "sandbox: webhook not taken, trying again", "gateway", d.gateway, "webhook", w.id, "in", back, "error", err)
-		_, err = d.store.Pool.Exec(record, `UPDATE sandbox.webhooks SET due = clock_timestamp() + $2 WHERE id = $1`, w.id, back)
+		_, err = d.store.Pool.Exec(record, `UPDATE sandbox.webhooks SET leased_until = clock_timestamp() + $2 WHERE id = $1`, w.id, back)
 	}
 	if err != nil {
 		slog.WarnContext(ctx, "sandbox: a delivery cannot be recorded", "gateway", d.gateway, "webhook", w.id, "error", err)
@@ -205,7 +207,7 @@ func (d *Dispatcher) post(ctx context.Context, body []byte) error {
 		return err
 	}
 	request.Header.Set("Content-Type", "application/json")
-	request.Header.Set(d.config.Header, webhook.Sign(d.config.Secrets, body, d.config.Now()))
+	request.Header.Set(d.config.Header, webhook.Sign(d.config.Secrets, body, time.Now()))
 	response, err := d.client.Do(request)
 	if err != nil {
 		return err

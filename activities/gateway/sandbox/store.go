@@ -56,12 +56,13 @@ CREATE TABLE IF NOT EXISTS sandbox.webhooks (
     gateway   text        NOT NULL,
     subject   text        NOT NULL,
     body      bytea       NOT NULL,
-    due       timestamptz NOT NULL,
+    due       timestamptz NOT NULL,               -- on the sandbox's clock
     held      boolean     NOT NULL DEFAULT false, -- waits to be overtaken by the next one
     overtaker bigint,                             -- goes out only after this one
     attempts  int         NOT NULL DEFAULT 0,
     delivered boolean     NOT NULL DEFAULT false
 );
+ALTER TABLE sandbox.webhooks ADD COLUMN IF NOT EXISTS leased_until timestamptz; -- in real time: being delivered, or tried again then
 CREATE INDEX IF NOT EXISTS webhooks_open ON sandbox.webhooks (gateway, due) WHERE NOT delivered;
 CREATE INDEX IF NOT EXISTS webhooks_subject ON sandbox.webhooks (subject) WHERE NOT delivered;
 `

@@ -69,7 +69,7 @@ type Parcel struct {
 }
 
 const selectParcel = `SELECT tracking, ref, reference, service, recipient, voided,
-	coalesce((SELECT kind FROM sandbox.parcel_events e WHERE e.tracking = p.tracking AND e.due <= clock_timestamp()
+	coalesce((SELECT kind FROM sandbox.parcel_events e WHERE e.tracking = p.tracking AND e.due <= $1
 		ORDER BY occurred_at DESC, due DESC LIMIT 1), '') FROM sandbox.parcels p`
 
 func scanParcel(row pgx.CollectableRow) (p Parcel, err error) {
@@ -78,7 +78,7 @@ func scanParcel(row pgx.CollectableRow) (p Parcel, err error) {
 
 // Parcels lists the newest thousand parcels of a reference, or of all.
 func (s *Simulator) Parcels(ctx context.Context, reference string) ([]Parcel, error) {
-	rows, err := s.store.Pool.Query(ctx, selectParcel+` WHERE $1 = '' OR reference = $1 ORDER BY created_at DESC, tracking LIMIT 1000`, reference)
+	rows, err := s.store.Pool.Query(ctx, selectParcel+` WHERE $2 = '' OR reference = $2 ORDER BY created_at DESC, tracking LIMIT 1000`, s.config.Now(), reference)
 	if err != nil {
 		return nil, technical(err)
 	}
@@ -88,7 +88,7 @@ func (s *Simulator) Parcels(ctx context.Context, reference string) ([]Parcel, er
 
 // Parcel reads one parcel with its events.
 func (s *Simulator) Parcel(ctx context.Context, tracking string) (Parcel, error) {
-	rows, err := s.store.Pool.Query(ctx, selectParcel+` WHERE tracking = $1`, tracking)
+	rows, err := s.store.Pool.Query(ctx, selectParcel+` WHERE tracking = $2`, s.config.Now(), tracking)
 	if err != nil {
 		return Parcel{}, technical(err)
 	}

@@ -14,7 +14,7 @@ import (
 	"tokendesk/models"
 )
 
-// step is an event of a journey, at a real distance from the label.
+// step is an event of a journey, at a distance from the label on the sandbox's clock.
 type step struct {
 	kind  carrier.Kind
 	after time.Duration
@@ -23,7 +23,7 @@ type step struct {
 // start begins a parcel's journey: the label exists, which nobody is told, and the rest follows by itself if it does.
 func (s *Simulator) start(ctx context.Context, tx pgx.Tx, writes *pgx.Batch, tracking, reference string) error {
 	now := s.config.Now()
-	record(writes, newEvent(tracking, carrier.LabelCreated, now), 0)
+	s.record(writes, newEvent(tracking, carrier.LabelCreated, now), 0)
 	if !s.config.Automatic {
 		return nil
 	}
@@ -57,14 +57,14 @@ func newEvent(tracking string, kind carrier.Kind, at time.Time) carrier.Event {
 }
 
 // record makes an event visible after the delay.
-func record(writes *pgx.Batch, e carrier.Event, delay time.Duration) {
+func (s *Simulator) record(writes *pgx.Batch, e carrier.Event, delay time.Duration) {
 	writes.Queue(`INSERT INTO sandbox.parcel_events (id, tracking, kind, occurred_at, due)
-		VALUES ($1, $2, $3, $4, clock_timestamp() + $5)`, e.ID, e.TrackingNumber, e.Kind, e.OccurredAt, delay)
+		VALUES ($1, $2, $3, $4, $5)`, e.ID, e.TrackingNumber, e.Kind, e.OccurredAt, s.config.Now().Add(delay))
 }
 
 // happen records an event and pushes it, as far as an order does not disturb that.
 func (s *Simulator) happen(ctx context.Context, tx pgx.Tx, writes *pgx.Batch, e carrier.Event, reference string, delay time.Duration) error {
-	record(writes, e, delay)
+	s.record(writes, e, delay)
 	plan, err := s.push.Plan(ctx, tx, announce, reference, e.TrackingNumber, string(e.Kind))
 	if err != nil {
 		return err
@@ -83,7 +83,7 @@ func (s *Simulator) interrupt(ctx context.Context, tx pgx.Tx, tracking string) e
 	if err := s.push.Withdraw(ctx, tx, tracking); err != nil {
 		return err
 	}
-	_, err := tx.Exec(ctx, `DELETE FROM sandbox.parcel_events WHERE tracking = $1 AND due > clock_timestamp()`, tracking)
+	_, err := tx.Exec(ctx, `DELETE FROM sandbox.parcel_events WHERE tracking = $1 AND due > $2`, tracking, s.config.Now())
 	return err
 }
 
@@ -129,7 +129,7 @@ func (s *Simulator) Happen(ctx context.Context, tracking string, kind carrier.Ki
 
 func (s *Simulator) events(ctx context.Context, tracking string) ([]carrier.Event, error) {
 	rows, err := s.store.Pool.Query(ctx, `SELECT id, tracking, kind, occurred_at FROM sandbox.parcel_events
-		WHERE tracking = $1 AND due <= clock_timestamp() ORDER BY occurred_at, due`, tracking)
+		WHERE tracking = $1 AND due <= $2 ORDER BY occurred_at, due`, tracking, s.config.Now())
 	if err != nil {
 		return nil, err
 	}

@@ -35,8 +35,8 @@ type Config struct {
 	APIKey         models.Secret    // what the HTTP side demands; without one, anything
 	PublicURL      string           // where Handler is reached, for links to labels: "http://127.0.0.1:8080"
 	Automatic      bool             // parcels travel by themselves
-	InTransitAfter time.Duration    // real time from the label to in_transit, where Automatic
-	DeliveredAfter time.Duration    // real time from the label to delivered, where Automatic
+	InTransitAfter time.Duration    // on the sandbox's clock, from the label to in_transit, where Automatic
+	DeliveredAfter time.Duration    // on the sandbox's clock, from the label to delivered, where Automatic
 	Now            func() time.Time // the sandbox's clock; time.Now where nil
 }
 
@@ -63,7 +63,7 @@ CREATE TABLE IF NOT EXISTS sandbox.parcel_events (
     tracking    text        NOT NULL REFERENCES sandbox.parcels,
     kind        text        NOT NULL,
     occurred_at timestamptz NOT NULL, -- by the sandbox's clock
-    due         timestamptz NOT NULL  -- really: nobody sees it before
+    due         timestamptz NOT NULL  -- by the sandbox's clock: nobody sees it before
 );
 CREATE INDEX IF NOT EXISTS parcel_events_by_parcel ON sandbox.parcel_events (tracking);
 `
@@ -103,6 +103,9 @@ func New(ctx context.Context, store *sandbox.Store, config Config) (*Simulator, 
 
 // Run delivers webhooks until the context ends.
 func (s *Simulator) Run(ctx context.Context) error { return s.push.Run(ctx) }
+
+// Wake has webhooks that have become due delivered at once.
+func (s *Simulator) Wake() { s.push.Wake() }
 
 // BuyLabel takes a parcel on.
 func (s *Simulator) BuyLabel(ctx context.Context, r carrier.LabelRequest) (carrier.Label, error) {
@@ -164,8 +167,8 @@ func (s *Simulator) void(ctx context.Context, tx pgx.Tx, ref string) error {
 	var tracking string
 	var voided, moved bool
 	err := tx.QueryRow(ctx, `SELECT tracking, voided, EXISTS (SELECT FROM sandbox.parcel_events e
-			WHERE e.tracking = p.tracking AND e.kind <> $2 AND e.due <= clock_timestamp())
-		FROM sandbox.parcels p WHERE ref = $1 FOR UPDATE`, ref, carrier.LabelCreated).Scan(&tracking, &voided, &moved)
+			WHERE e.tracking = p.tracking AND e.kind <> $2 AND e.due <= $3)
+		FROM sandbox.parcels p WHERE ref = $1 FOR UPDATE`, ref, carrier.LabelCreated, s.config.Now()).Scan(&tracking, &voided, &moved)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return models.NoSuchThing.New("there is no such label")
 	}

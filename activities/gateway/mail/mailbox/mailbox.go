@@ -87,7 +87,7 @@ func New(ctx context.Context, store *sandbox.Store, config Config) (*Mailbox, er
 	}
 	m := &Mailbox{store: store, config: config, reports: config.WebhookURL != "" && len(config.WebhookSecrets) > 0}
 	m.webhooks = sandbox.NewDispatcher(store, sandbox.Mailbox, sandbox.WebhookConfig{URL: config.WebhookURL, Secrets: config.WebhookSecrets,
-		Header: events.SignatureHeader})
+		Header: events.SignatureHeader, Now: config.Now})
 	m.operations = sandbox.Operations{
 		recipient: {sandbox.Refuse, sandbox.Fail, sandbox.Slow},
 		data:      {sandbox.Refuse, sandbox.Fail, sandbox.Slow, sandbox.Drop},

@@ -93,6 +93,9 @@ func (m *Mailbox) Happen(ctx context.Context, id int64, e models.MailEvent) (mod
 	return e, err
 }
 
+// Wake has reports that have become due pushed at once.
+func (m *Mailbox) Wake() { m.webhooks.Wake() }
+
 // Run pushes what there is to report, until the context ends.
 func (m *Mailbox) Run(ctx context.Context) error {
 	if !m.reports {

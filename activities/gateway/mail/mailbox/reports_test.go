@@ -141,15 +141,15 @@ func TestReportsSurviveTheProcess(t *testing.T) {
 
 // Reports are signed in real time and dated on the sandbox's clock, which may be years ahead.
 func TestReportsFollowBothClocks(t *testing.T) {
-	now := time.Date(2031, 1, 2, 3, 4, 5, 0, time.UTC)
+	ahead := func() time.Time { return time.Now().AddDate(5, 0, 0) }
 	pushed := mailtest.NewLetterbox(t)
-	p := newProvider(t, testpg.Empty(t), mailbox.Config{WebhookURL: pushed.URL, WebhookSecrets: mailtest.Secrets, Now: func() time.Time { return now }})
+	p := newProvider(t, testpg.Empty(t), mailbox.Config{WebhookURL: pushed.URL, WebhookSecrets: mailtest.Secrets, Now: ahead})
 	p.push(t)
 	p.Disturb(t, sandbox.Order{Operation: "delivery", Effect: mailbox.Bounce, Delay: sandbox.Duration(time.Millisecond)})
 	p.send(t, "m1")
 	push := pushed.Next(t)
 	got, err := events.New(mailtest.Secrets).VerifyWebhook(push.Header, push.Body, time.Now())
-	if err != nil || len(got) != 1 || !got[0].OccurredAt.Equal(now.Add(time.Millisecond)) {
+	if err != nil || len(got) != 1 || ahead().Sub(got[0].OccurredAt).Abs() > time.Minute {
 		t.Fatalf("%+v, %v", got, err)
 	}
 }

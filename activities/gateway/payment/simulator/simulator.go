@@ -74,6 +74,9 @@ func New(ctx context.Context, store *sandbox.Store, config Config) (*Simulator, 
 // Run delivers webhooks until the context ends.
 func (s *Simulator) Run(ctx context.Context) error { return s.push.Run(ctx) }
 
+// Wake has webhooks that have become due delivered at once.
+func (s *Simulator) Wake() { s.push.Wake() }
+
 // Authorize holds an amount on a card.
 func (s *Simulator) Authorize(ctx context.Context, r payment.AuthorizeRequest) (payment.Charge, error) {
 	if err := r.Check(); err != nil {
