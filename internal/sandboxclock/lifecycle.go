@@ -186,7 +186,7 @@ func (j *journey) bring(ctx context.Context, l *lifecycle, to time.Time) error {
 		case gap >= near:
 			l.skips = true
 			err = j.skip(ctx, l.id, &commonpb.TimeSkippingConfig{Enabled: true, DisablePropagation: true, MaxSessionSkipCount: 1,
-				FastForwardConfig: &commonpb.FastForwardConfig{Id: strconv.FormatInt(next.UnixMicro(), 10), Duration: durationpb.New(gap)}})
+				FastForwardConfig: &commonpb.FastForwardConfig{Id: Until(next), Duration: durationpb.New(gap)}})
 			if err != nil && !gone(err) {
 				return models.ServiceDown.Because(fmt.Errorf("skip the time of %s: %w", l.id, err))
 			}

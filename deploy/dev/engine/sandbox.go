@@ -19,11 +19,13 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 )
 
-// sandboxClock makes every new workflow of one namespace start at the sandbox's now. The server has no setting for that; its
-// history service, though, can start a run with time already skipped, so the clients of that service are wrapped.
+// sandboxClock makes every new workflow of one namespace start at the sandbox's now, and what reaches a running one reach it there
+// too. The server has no setting for that; its history service, though, can start a run with time already skipped and skip that of
+// a running one, so the clients of that service are wrapped.
 type sandboxClock struct {
 	namespace string
 	offset    func(context.Context) (time.Duration, error)
+	skipping  *skipLocks
 }
 
 type sandboxProvider struct {
@@ -42,7 +44,7 @@ type sandboxHistory struct {
 }
 
 func newSandboxProvider(namespace string, offset func(context.Context) (time.Duration, error)) serverclient.FactoryProvider {
-	return sandboxProvider{serverclient.NewFactoryProvider(), sandboxClock{namespace, offset}}
+	return sandboxProvider{serverclient.NewFactoryProvider(), sandboxClock{namespace, offset, new(skipLocks)}}
 }
 
 func (p sandboxProvider) NewFactory(rpc common.RPCFactory, monitor membership.Monitor, handler metrics.Handler,

@@ -68,7 +68,7 @@ func (s *Stack) startProduct(ctx context.Context) error {
 		return err
 	}
 	p := &product{secretsFile: filepath.Join(s.cfg.StateDir, "demo.json"), metricsURL: "http://" + cfg.MetricsAddress + "/metrics"}
-	if p.secrets, err = loadDemoData(ctx, cfg, p.secretsFile); err != nil {
+	if p.secrets, err = loadDemoData(ctx, cfg, p.secretsFile, s.clock.Now()); err != nil {
 		return err
 	}
 	if p.App, err = app.Start(ctx, cfg); err != nil {
@@ -108,31 +108,19 @@ func (s *Stack) productConfig() (app.Config, error) {
 		Bank:    documents.Bank{Holder: "Tokendesk Inc.", Name: "First Bank", Routing: "021000021", Account: "000123456789"},
 		Sandbox: true,
 	}
-	if s.cfg.Offset != nil {
-		cfg.Clock = s.clock
-	}
 	if s.cfg.Product.Configure != nil {
 		s.cfg.Product.Configure(&cfg)
 	}
 	return cfg, nil
 }
 
-// clock is the vendor's now in a sandbox whose clock is ahead. When the offset cannot be read, the last one known stands.
-func (s *Stack) clock() time.Time {
-	if ahead, err := s.cfg.Offset(context.Background()); err == nil {
-		s.ahead.Store(int64(ahead))
-	}
-	return app.RealClock().Add(time.Duration(s.ahead.Load()))
-}
-
-func loadDemoData(ctx context.Context, cfg app.Config, file string) (demodata.Secrets, error) {
+func loadDemoData(ctx context.Context, cfg app.Config, file string, at time.Time) (demodata.Secrets, error) {
 	st, err := store.Open(ctx, cfg.DatabaseURL)
 	if err != nil {
 		return demodata.Secrets{}, err
 	}
 	defer st.Close()
-	at := app.RealClock()
-	if cfg.Clock != nil {
+	if cfg.Clock != nil { // a test's own
 		at = cfg.Clock()
 	}
 	// Before the first audit row: a month's partition cannot be made any more once rows of it are in the default one.

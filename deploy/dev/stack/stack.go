@@ -11,11 +11,13 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"tokendesk/deploy/dev/engine"
 	"tokendesk/internal/pgcluster"
+	"tokendesk/internal/sandboxclock"
 	"tokendesk/workflows"
 )
 
@@ -34,8 +36,6 @@ type Config struct {
 	TemporalAddress string
 
 	Product ProductOptions
-	// Offset returns how far the sandbox's clock is ahead of real time; nil for a sandbox in real time.
-	Offset func(context.Context) (time.Duration, error)
 
 	NoUI bool                  // leave out the Temporal UI, which tests do not look at
 	Say  func(sentence string) // progress for a person; nil for silence
@@ -53,7 +53,8 @@ type Stack struct {
 	lock     *pgcluster.Lock
 	log      io.Closer
 	closed   sync.Once
-	ahead    atomic.Int64 // last known offset of the sandbox's clock, in nanoseconds
+	clockDB  *pgxpool.Pool       // that the sandbox's clock is read from
+	clock    *sandboxclock.Clock // as the engine reads it
 }
 
 // RunningError says that a stack already lives in a state directory.
@@ -84,7 +85,7 @@ func Start(ctx context.Context, cfg Config) (*Stack, error) {
 		return nil, err
 	}
 	for _, part := range []func(context.Context) error{
-		s.checkPorts, s.startPostgres, s.startEngine, s.startUI, s.startProduct, s.record,
+		s.checkPorts, s.startPostgres, s.openClock, s.startEngine, s.startUI, s.startProduct, s.record,
 	} {
 		if err := part(ctx); err != nil {
 			return nil, errors.Join(err, s.Close())
@@ -100,6 +101,15 @@ func takeLock(dir string) (*pgcluster.Lock, error) {
 		return nil, &RunningError{StateDir: dir, PID: held.PID}
 	}
 	return lock, err
+}
+
+// openClock reads the sandbox's clock, which survives a restart. The engine reads it anew for whatever it starts.
+func (s *Stack) openClock(ctx context.Context) (err error) {
+	if s.clockDB, err = pgxpool.New(context.WithoutCancel(ctx), s.database); err != nil {
+		return fmt.Errorf("connecting to the database: %w", err)
+	}
+	s.clock, err = sandboxclock.Open(ctx, s.clockDB)
+	return err
 }
 
 func (s *Stack) startEngine(ctx context.Context) error {
@@ -119,7 +129,7 @@ func (s *Stack) startEngine(ctx context.Context) error {
 	}
 	s.engine, err = engine.Start(ctx, engine.Config{
 		PostgresURL: s.database, Database: name + "_temporal", Port: s.cfg.Ports.Temporal, Namespace: Namespace,
-		SearchAttributes: workflows.SearchAttributeKeys(), Sandbox: true, Offset: s.cfg.Offset, Log: log,
+		SearchAttributes: workflows.SearchAttributeKeys(), Sandbox: true, Offset: s.clock.Reload, Log: log,
 	})
 	if err != nil {
 		return err
@@ -169,6 +179,9 @@ func (s *Stack) close() error {
 	}
 	if s.log != nil {
 		errs = append(errs, s.log.Close())
+	}
+	if s.clockDB != nil {
+		s.clockDB.Close()
 	}
 	if s.cluster != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
