@@ -16,20 +16,15 @@ func (s *server) CreateAccount(ctx context.Context, r gen.CreateAccountRequestOb
 	at, b := s.Clock(), r.Body
 	account := models.Account{OrganizationID: b.OrganizationID, UserID: b.UserID, Email: b.Email, FirstName: b.FirstName,
 		MiddleName: deref(b.MiddleName), LastName: b.LastName, Country: b.Country, CreatedAt: at}
-	if err := account.CheckPassword(b.Password); err != nil {
+	create, err := s.accountMaker(account, b)
+	if err != nil {
 		return nil, err
-	}
-	var err error
-	if account.PasswordHash, err = s.Passwords.Hash(b.Password); errors.Is(err, password.ErrTooLong) {
-		return nil, models.InvalidRequest.New("the password is too long").At("/password")
-	} else if err != nil {
-		return nil, fmt.Errorf("hash a password: %w", err)
 	}
 	account, err = making(ctx, s, func(tx *store.Store) (models.Account, string, error) {
 		if err := knownOrganization(ctx, tx, b.OrganizationID); err != nil {
 			return account, "", err
 		}
-		a, err := tx.CreateAccount(ctx, account, b.Roles...)
+		a, err := create(ctx, tx)
 		return a, a.ID, err
 	}, func(id string) (models.Account, error) { return s.Store.Account(ctx, id) })
 	if err != nil {
@@ -40,6 +35,31 @@ func (s *server) CreateAccount(ctx context.Context, r gen.CreateAccountRequestOb
 		return nil, err
 	}
 	return gen.CreateAccount201JSONResponse{Headers: gen.CreateAccount201ResponseHeaders{Location: "/v1/accounts/" + view.ID}, Body: view}, nil
+}
+
+// accountMaker creates the account with the password that was given, or has a temporary one mailed (ACC-1). Passwords are hashed here,
+// before anything is locked.
+func (s *server) accountMaker(account models.Account, b *gen.NewAccount) (func(context.Context, *store.Store) (models.Account, error), error) {
+	if b.Password == nil {
+		temporary, err := store.NewTemporaryPassword(s.Passwords)
+		return func(ctx context.Context, tx *store.Store) (models.Account, error) {
+			return tx.InviteAccount(ctx, account, temporary, s.Keyring, b.Roles...)
+		}, err
+	}
+	if err := account.CheckPassword(*b.Password); err != nil {
+		return nil, err
+	}
+	hash, err := s.Passwords.Hash(*b.Password)
+	switch {
+	case errors.Is(err, password.ErrTooLong):
+		return nil, models.InvalidRequest.New("the password is too long").At("/password")
+	case err != nil:
+		return nil, fmt.Errorf("hash a password: %w", err)
+	}
+	account.PasswordHash = hash
+	return func(ctx context.Context, tx *store.Store) (models.Account, error) {
+		return tx.CreateAccount(ctx, account, b.Roles...)
+	}, nil
 }
 
 func knownOrganization(ctx context.Context, tx *store.Store, id *string) error {

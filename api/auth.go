@@ -39,8 +39,12 @@ func (s *server) authorize(c *gin.Context) {
 	c.Next()
 }
 
-// permit chooses the role under which the caller may do what it asks for.
+// permit chooses the role under which the caller may do what it asks for. Whoever logged in with a temporary password changes it before
+// anything else (MGT-4).
 func (c *call) permit() error {
+	if a := c.caller.account; a != nil && a.MustChangePassword && !c.op.temporary {
+		return models.PasswordChangeRequired.New("")
+	}
 	i := slices.IndexFunc(c.caller.roles, c.op.allows)
 	if i < 0 {
 		return models.NotPermitted.New("this needs one of the roles: %s", strings.Join(c.op.roles, ", "))

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"net/http"
 	"regexp"
+	"slices"
 
 	"tokendesk/models"
 	"tokendesk/models/store"
@@ -48,6 +49,9 @@ type caller struct {
 // sees reports whether what belongs to an account exists for the caller. People see their own, staff everything that their
 // role may ask for.
 func (c caller) sees(accountID string) bool { return c.account == nil || c.account.ID == accountID }
+
+// is reports whether the caller has a role, whichever one it calls under.
+func (c caller) is(r models.Role) bool { return slices.Contains(c.roles, r) }
 
 // own is the account that a list is narrowed to; empty for staff.
 func (c caller) own() string {

@@ -36,7 +36,7 @@ func (s *server) GetCurrentDisclaimer(ctx context.Context, _ gen.GetCurrentDiscl
 }
 
 func viewProduct(p models.Product) gen.Product {
-	return gen.Product{SKU: p.SKU, Name: p.Name, Description: p.Description, Kind: p.Kind, Proofing: p.Proofing, Level: int32(p.Level()),
+	return gen.Product{SKU: p.SKU, Name: p.Name, Description: p.Description, Kind: p.Kind, BaseKind: p.BaseKind, Proofing: p.Proofing, Level: int32(p.Level()),
 		Market: p.Market, Ships: p.Ships(), TokenModel: p.TokenModel, TermMonths: int32(p.TermMonths), Price: p.Price(), Status: p.Status}
 }
 

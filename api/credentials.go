@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"time"
 
 	"tokendesk/api/gen"
 	"tokendesk/models"
@@ -26,9 +27,19 @@ func (s *server) ActivateLicenseKey(ctx context.Context, r gen.ActivateLicenseKe
 	return gen.ActivateLicenseKey201JSONResponse{Headers: gen.ActivateLicenseKey201ResponseHeaders{Location: "/v1/credentials/" + id}, Body: view}, nil
 }
 
-// ListCredentials lists the caller's own credentials (MGT-1).
-func (s *server) ListCredentials(ctx context.Context, _ gen.ListCredentialsRequestObject) (gen.ListCredentialsResponseObject, error) {
-	rows, err := s.Store.CredentialsOfAccount(ctx, callOf(ctx).caller.AccountID)
+// ListCredentials lists the caller's own credentials, or those of an account that the caller administers (MGT-1).
+func (s *server) ListCredentials(ctx context.Context, r gen.ListCredentialsRequestObject) (gen.ListCredentialsResponseObject, error) {
+	account := callOf(ctx).caller.AccountID
+	if r.Params.AccountID != nil {
+		account = *r.Params.AccountID
+	}
+	if account == "" { // staff have none of their own
+		return gen.ListCredentials200JSONResponse{Items: []gen.Credential{}}, nil
+	}
+	if _, err := s.authority(ctx, account); err != nil {
+		return nil, err
+	}
+	rows, err := s.Store.CredentialsOfAccount(ctx, account)
 	if err != nil {
 		return nil, err
 	}
@@ -45,18 +56,20 @@ func (s *server) ListCredentials(ctx context.Context, _ gen.ListCredentialsReque
 
 // GetCredential shows one credential (MGT-1).
 func (s *server) GetCredential(ctx context.Context, r gen.GetCredentialRequestObject) (gen.GetCredentialResponseObject, error) {
-	c, bound, err := s.credential(ctx, r.CredentialID)
-	if err != nil {
+	if _, _, err := s.credential(ctx, r.CredentialID); err != nil {
 		return nil, err
 	}
-	return gen.GetCredential200JSONResponse(s.viewCredential(ctx, c, bound)), nil
+	view, err := s.viewCredentialNumbered(ctx, r.CredentialID)
+	return gen.GetCredential200JSONResponse(view), err
 }
 
 // credential finds a credential that exists for the caller.
 func (s *server) credential(ctx context.Context, id string) (models.Credential, []models.Authenticator, error) {
 	c, bound, err := s.Store.Credential(ctx, id)
-	if err == nil && !callOf(ctx).caller.sees(c.AccountID) {
-		err = models.NoSuchThing.New("no such credential")
+	if err == nil {
+		if _, err = s.authority(ctx, c.AccountID); models.KindOf(err) == models.NotFound && err != nil {
+			err = models.NoSuchThing.New("no such credential")
+		}
 	}
 	return c, bound, err
 }
@@ -94,26 +107,67 @@ func (s *server) authenticator(ctx context.Context, credentialID, id string) (mo
 }
 
 func (s *server) viewCredentialNumbered(ctx context.Context, id string) (gen.Credential, error) {
-	c, bound, err := s.Store.Credential(ctx, id)
+	at := s.Clock()
+	st, err := s.Store.Standing(ctx, id, at)
 	if err != nil {
 		return gen.Credential{}, err
 	}
-	return s.viewCredential(ctx, c, bound), nil
+	by, err := s.authority(ctx, st.Credential.AccountID)
+	return s.viewCredential(ctx, st, by, at), err
 }
 
-func (s *server) viewCredential(ctx context.Context, c models.Credential, bound []models.Authenticator) gen.Credential {
-	return gen.Credential{ID: c.ID, AccountID: c.AccountID, ProductSKU: c.ProductSKU, Kind: c.Kind, Level: int32(c.Level),
-		Status: c.Displayed(models.AllLocked(bound), s.Clock()), Phase: c.Phase, ProofingCountry: c.ProofingCountry, PurchasedAt: c.PurchasedAt,
-		ExpiresAt: c.ExpiresAt, SuspendedAt: c.SuspendedAt, RevokedAt: c.RevokedAt, Authenticators: each(bound, viewAuthenticator),
-		AllowedActions: s.credentialActions(ctx, c)}
-}
-
-// credentialActions leaves registration out where no time is left for it.
-func (s *server) credentialActions(ctx context.Context, c models.Credential) []string {
-	if c.Displayed(false, s.Clock()) == models.ShownExpired {
-		return []string{}
+func (s *server) viewCredential(ctx context.Context, st models.Standing, by models.Suspender, at time.Time) gen.Credential {
+	c := st.Credential
+	v := gen.Credential{ID: c.ID, AccountID: c.AccountID, ProductSKU: c.ProductSKU, Kind: c.Kind, Level: int32(c.Level),
+		Status: st.Displayed(at), Phase: c.Phase, ProofingCountry: c.ProofingCountry, PurchasedAt: c.PurchasedAt, ExpiresAt: c.ExpiresAt,
+		SuspendedAt: c.SuspendedAt, SuspendedBy: c.SuspendedBy, TermSuspendedAt: c.TermSuspendedAt, ReviewSince: c.ReviewSince,
+		RevokedAt: c.RevokedAt, RevokeReason: c.RevokeReason, Authenticators: each(st.Bound, viewAuthenticator),
+		AllowedActions: s.credentialActions(ctx, st, by, at)}
+	if token := models.LiveToken(st.Bound); token != nil {
+		v.Serial = token.Serial
 	}
-	return actionsOf(ctx, s, models.CredentialMachine, c.Phase)
+	if st.Replacing {
+		v.Replacing = &st.Replacing
+	}
+	if c.Phase != models.CredentialRevoked {
+		w := st.Window
+		v.Renewal = &gen.RenewalWindow{Opens: w.Opens, LastInvoice: w.LastInvoice, LastRenewal: w.LastRenewal, NewExpiry: w.NewExpiry, Open: w.Open(at)}
+	}
+	return v
+}
+
+// credentialActions are what the caller can do with a credential, as far as an operation offers it (MGT-1).
+func (s *server) credentialActions(ctx context.Context, st models.Standing, by models.Suspender, at time.Time) []string {
+	actions := []string{}
+	for _, action := range st.Actions(by, at) {
+		if s.operations.performs(models.CredentialMachine.Name+"."+string(action), callOf(ctx).caller.roles) {
+			actions = append(actions, string(action))
+		}
+	}
+	return actions
+}
+
+// ListCredentialNotices lists the mails about a credential, with the evidence of their delivery (LIF-3).
+func (s *server) ListCredentialNotices(ctx context.Context, r gen.ListCredentialNoticesRequestObject) (gen.ListCredentialNoticesResponseObject, error) {
+	if _, _, err := s.credential(ctx, r.CredentialID); err != nil {
+		return nil, err
+	}
+	l := s.list(r.Params.Limit, "notices/"+r.CredentialID)
+	page, err := l.page(r.Params.Cursor)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.Store.NoticesAbout(ctx, r.CredentialID, page)
+	if err != nil {
+		return nil, err
+	}
+	rows, next, err := cut(l, rows, func(n models.Notice) string { return n.ID })
+	return gen.ListCredentialNotices200JSONResponse{Items: each(rows, viewNotice), NextCursor: next}, err
+}
+
+func viewNotice(n models.Notice) gen.Notice {
+	return gen.Notice{ID: n.ID, Kind: string(n.Kind), Status: n.Status, CreatedAt: n.CreatedAt, SentAt: n.SentAt, DeliveredAt: n.DeliveredAt,
+		BouncedAt: n.BouncedAt, ComplainedAt: n.ComplainedAt, Code: optional(string(n.Code))}
 }
 
 func viewAuthenticator(a models.Authenticator) gen.Authenticator {

@@ -131,6 +131,7 @@ func TestEnumerations(t *testing.T) {
 		"ShipmentStatus":  models.Events(models.ShipmentMachine.States()),
 		"TokenStatus":     models.Events(models.TokenMachine.States()),
 		"CredentialPhase": models.Events(models.CredentialMachine.States()),
+		"RefundStatus":    models.Events(models.RefundMachine.States()),
 		"Role":            models.Events(models.Roles()),
 	} {
 		var got []string
@@ -158,9 +159,14 @@ func TestEventsOfOperations(t *testing.T) {
 	add(models.TokenMachine.Name, personal(models.TokenMachine))
 	add(models.CredentialMachine.Name, personal(models.CredentialMachine))
 	add(models.ShipmentMachine.Name, personal(models.ShipmentMachine))
+	add(models.RefundMachine.Name, append(personal(models.RefundMachine), "record_payout"))
+	add(models.CredentialMachine.Name, models.Events([]models.CredentialAction{models.ActionRegisterToken, models.ActionResync, models.ActionSuspend,
+		models.ActionReenable, models.ActionRenew, models.ActionReplace, models.ActionRevoke}))
 	for _, op := range h.specimens() {
-		if event, ok := op.Extensions["x-event"].(string); ok && !known[event] {
-			t.Errorf("%s: a person cannot cause %s", op.OperationID, event)
+		for _, event := range eventsOf(op.Operation) {
+			if !known[event] {
+				t.Errorf("%s: a person cannot cause %s", op.OperationID, event)
+			}
 		}
 	}
 }

@@ -22,9 +22,11 @@ import (
 	"github.com/getkin/kin-openapi/routers/gorillamux"
 	"github.com/prometheus/client_golang/prometheus"
 	"tokendesk/activities/gateway/carrier/rest"
+	"tokendesk/activities/gateway/mail/events"
 	"tokendesk/activities/gateway/payment/stripe"
 	"tokendesk/api/gen"
 	"tokendesk/internal/documents"
+	"tokendesk/internal/sandboxclock"
 	"tokendesk/internal/seal"
 	"tokendesk/models"
 	"tokendesk/models/store"
@@ -39,6 +41,7 @@ type house struct {
 	st      *store.Store
 	ring    *seal.Keyring
 	engine  *engine
+	machine *machine
 	handler http.Handler
 	doc     *openapi3.T
 	router  routers.Router
@@ -49,6 +52,7 @@ type house struct {
 
 func init() {
 	openapi3filter.RegisterBodyDecoder("application/pdf", openapi3filter.FileBodyDecoder)
+	openapi3filter.RegisterBodyDecoder(mediaLines, openapi3filter.FileBodyDecoder) // each line is checked where it is read
 }
 
 // newHouse opens a house; change may alter how it is made.
@@ -59,7 +63,8 @@ func newHouse(t testing.TB, change ...func(*Config)) *house {
 	}
 	h := readSpecification(t)
 	h.st, h.ring, h.log = storetest.New(t), storetest.Keyring(t), &bytes.Buffer{}
-	h.engine = &engine{st: h.st, at: h.now, cancelled: map[string]bool{}}
+	h.engine = &engine{st: h.st, ring: h.ring, at: h.now, done: map[string]bool{}}
+	h.machine = &machine{house: h}
 	h.setClock(storetest.At)
 	signer, err := seal.GenerateSigner()
 	storetest.Must(t, err)
@@ -69,6 +74,8 @@ func newHouse(t testing.TB, change ...func(*Config)) *house {
 		Store: h.st, Lifecycles: h.engine, Keyring: h.ring, AuditKeys: keys, Passwords: storetest.Hasher, Clock: h.now, CodeClock: h.now,
 		Carrier:         rest.New(rest.Config{WebhookSecrets: []models.Secret{webhookSecret}}),
 		CarrierName:     storetest.Carrier,
+		MailWebhooks:    events.New([]models.Secret{webhookSecret}),
+		TimeMachine:     h.machine,
 		PaymentWebhooks: stripe.New(stripe.Config{WebhookSecrets: []models.Secret{webhookSecret}}),
 		Seller:          documents.Seller{Name: "Tokendesk"},
 		Bank:            documents.Bank{IBAN: "DE02120300000000202051"},
@@ -112,13 +119,16 @@ func (h *house) setClock(at time.Time) { h.clock.Store(&at) }
 // errPanic makes the engine panic.
 var errPanic = errors.New("house on fire")
 
-// engine does what the lifecycle of an order does when it is spoken to, on the same store.
+// engine does what lifecycles do when they are spoken to, on the same store.
 type engine struct {
-	st        *store.Store
-	at        func() time.Time
-	mu        sync.Mutex
-	down      error
-	cancelled map[string]bool // update ids
+	st    *store.Store
+	ring  *seal.Keyring
+	at    func() time.Time
+	mu    sync.Mutex
+	down  error
+	late  bool            // it does what it is told, and cannot say so
+	calls int             // that reached it
+	done  map[string]bool // update ids
 }
 
 func (e *engine) setDown(err error) {
@@ -146,12 +156,79 @@ func (e *engine) CancelOrder(ctx context.Context, number string, by models.Actor
 	if errors.Is(e.down, errPanic) {
 		panic(errPanic)
 	}
-	if e.down != nil || e.cancelled[updateID] {
+	return e.once(updateID, func() error { return e.st.CancelOrder(ctx, number, by.ID, reason, e.at()) })
+}
+
+// once performs an update once for each update id; the mutex is held.
+func (e *engine) once(updateID string, perform func() error) error {
+	if e.down != nil {
 		return e.down
 	}
-	err := e.st.CancelOrder(ctx, number, by.ID, reason, e.at())
-	e.cancelled[updateID] = err == nil
+	e.calls++
+	if e.done[updateID] {
+		return nil
+	}
+	err := perform()
+	e.done[updateID] = err == nil
+	if err == nil && e.late {
+		return models.ServiceDown.New("")
+	}
 	return err
+}
+
+func (e *engine) SuspendCredential(ctx context.Context, id string, by models.Suspender, actor models.Actor, updateID string) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.once(updateID, func() error { return e.st.SuspendCredential(ctx, id, by, actor, e.at()) })
+}
+
+func (e *engine) ReenableCredential(ctx context.Context, id string, by models.Suspender, actor models.Actor, updateID string) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.once(updateID, func() error { return e.st.ReenableCredential(ctx, id, by, actor, e.at()) })
+}
+
+func (e *engine) RevokeCredential(ctx context.Context, r models.Revocation, actor models.Actor, updateID string) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.once(updateID, func() error { return e.st.RevokeCredential(ctx, r, e.ring, storetest.Hasher, actor, e.at()) })
+}
+
+func (e *engine) ResetAuthenticator(ctx context.Context, credentialID, authenticatorID string, reason models.ResetReason, actor models.Actor, updateID string) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.once(updateID, func() error {
+		return e.st.ResetAuthenticator(ctx, credentialID, authenticatorID, actor, string(reason), e.at())
+	})
+}
+
+// machine moves the clock of a house.
+type machine struct {
+	house  *house
+	during func(context.Context) error // what happens while time passes; may be nil
+}
+
+// stand lets no time pass: a test that calls every operation keeps its sessions.
+func (m *machine) stand() {
+	m.during = func(context.Context) error { return models.SandboxClockBusy.New("") }
+}
+
+func (m *machine) Now(context.Context) (time.Time, time.Duration, error) {
+	return m.house.now(), m.house.now().Sub(storetest.At), nil
+}
+
+func (m *machine) Advance(ctx context.Context, a sandboxclock.Advance) (r sandboxclock.Report, err error) {
+	if m.during != nil {
+		if err := m.during(ctx); err != nil {
+			return r, err
+		}
+	}
+	r.From, r.To = m.house.now(), a.To
+	if a.By > 0 {
+		r.To = r.From.Add(a.By)
+	}
+	m.house.setClock(r.To)
+	return r, nil
 }
 
 // answer is what a request was answered with.

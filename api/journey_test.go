@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"testing"
 
 	"tokendesk/activities/gateway/carrier"
@@ -83,7 +84,7 @@ func TestJourney(t *testing.T) {
 	if o.Status != models.OrderFulfilled || o.Lines[0].LicenseKey.Status != models.KeyIssued || shipment == nil {
 		t.Fatalf("fulfilled %+v", o)
 	}
-	h.seesTimeline(token, "/v1/orders/"+o.Number+"/timeline", gen.TimelineWaitingOnTokendesk, []string{})
+	h.seesTimeline(token, "/v1/orders/"+o.Number+"/timeline", gen.TimelineWaitingOnTokendesk, []string{"refund"})
 	tracking := storetest.Sent(t, h.st, shipment.ID, h.now())
 	h.seesTimeline(token, "/v1/shipments/"+shipment.ID+"/timeline", gen.TimelineWaitingOnCarrier, []string{})
 	h.carrierSays(tracking, "e1", carrier.InTransit).want(http.StatusNoContent)
@@ -99,7 +100,7 @@ func TestJourney(t *testing.T) {
 	if activated.header.Get("Location") != "/v1/credentials/"+c.ID || c.Status != models.ShownPendingActivation {
 		t.Errorf("activated %+v", c)
 	}
-	h.seesTimeline(token, "/v1/credentials/"+c.ID+"/timeline", gen.TimelineWaitingOnHolder, []string{"register"})
+	h.seesTimeline(token, "/v1/credentials/"+c.ID+"/timeline", gen.TimelineWaitingOnHolder, []string{"register_token", "suspend", "revoke"})
 	path := "/v1/credentials/" + c.ID + "/hardware-tokens"
 	h.post(token, path, registration("000000000", codes[0], codes[1])).problem(models.SerialIncorrect)
 	h.post(token, path, registration("987654321", codes[1], codes[0])).problem(models.OTPIncorrect)
@@ -107,11 +108,12 @@ func TestJourney(t *testing.T) {
 	if bound.Status != models.AuthenticatorActive {
 		t.Errorf("bound %+v", bound)
 	}
+	inUse := []string{"resync", "suspend", "replace", "revoke"}
 	c = read[gen.Credential](h.get(token, "/v1/credentials/"+c.ID).want(http.StatusOK))
-	if c.Status != models.ShownActive || len(c.Authenticators) != 1 || len(c.AllowedActions) != 0 {
+	if c.Status != models.ShownActive || len(c.Authenticators) != 1 || !slices.Equal(c.AllowedActions, inUse) {
 		t.Errorf("credential %+v", c)
 	}
-	h.seesTimeline(token, "/v1/credentials/"+c.ID+"/timeline", gen.TimelineWaitingOnTime, []string{})
+	h.seesTimeline(token, "/v1/credentials/"+c.ID+"/timeline", gen.TimelineWaitingOnTime, inUse)
 
 	app := h.as(models.RoleRelyingApp)
 	v := read[gen.Verification](h.post(app, verificationPath, map[string]any{"user_id": "ADA", "code": codes[2]}).want(http.StatusOK))

@@ -21,7 +21,7 @@ func (s *server) viewOrderNumbered(ctx context.Context, number string) (gen.Orde
 	view := gen.Order{Number: o.Number, BuyerID: o.BuyerID, Status: o.Status, PaymentMethod: o.PaymentMethod, PoNumber: o.PONumber,
 		Total: o.Total(), BillingAddress: o.BillingAddress, ShippingAddress: o.ShippingAddress, DisclaimerVersion: int32(o.DisclaimerVersion),
 		DisclaimerAcceptedAt: o.DisclaimerAcceptedAt, CreatedAt: o.CreatedAt, PlacedAt: o.PlacedAt, PaidAt: o.PaidAt, FulfilledAt: o.FulfilledAt,
-		CancelledAt: o.CancelledAt, CancelReason: o.CancelReason, AllowedActions: actionsOf(ctx, s, models.OrderMachine, o.Status)}
+		RefundedAt: o.RefundedAt, CancelledAt: o.CancelledAt, CancelReason: o.CancelReason, AllowedActions: actionsOf(ctx, s, models.OrderMachine, o.Status)}
 	if view.Lines, err = s.viewLines(ctx, o); err != nil {
 		return view, err
 	}
@@ -52,7 +52,7 @@ func (s *server) viewLines(ctx context.Context, o models.Order) ([]gen.OrderLine
 	lines := make([]gen.OrderLine, 0, len(o.Lines))
 	for _, l := range o.Lines {
 		line := gen.OrderLine{Position: int32(l.Position), ProductSKU: l.ProductSKU, BeneficiaryID: l.BeneficiaryID,
-			Price: models.Money{Minor: l.PriceMinor, Currency: o.Currency}}
+			CredentialID: l.CredentialID, ReplacementReason: l.ReplacementReason, Price: models.Money{Minor: l.PriceMinor, Currency: o.Currency}}
 		if key, ok := newest[l.ID]; ok {
 			line.LicenseKey = &key
 		}

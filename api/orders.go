@@ -32,16 +32,32 @@ func (s *server) CreateOrder(ctx context.Context, r gen.CreateOrderRequestObject
 	if err != nil {
 		return nil, err
 	}
+	if o.Warnings, err = s.warningsOf(ctx, number); err != nil {
+		return nil, err
+	}
 	return gen.CreateOrder201JSONResponse{Headers: gen.CreateOrder201ResponseHeaders{Location: "/v1/orders/" + number}, Body: o}, nil
 }
 
 func newOrder(buyerID string, b *gen.NewOrder) models.NewOrder {
-	n := models.NewOrder{BuyerID: buyerID, PaymentMethod: b.PaymentMethod, PONumber: deref(b.PoNumber), BillingAddress: b.BillingAddress,
-		ShippingAddress: b.ShippingAddress, DisclaimerVersion: int(deref(b.DisclaimerVersion)), CardPaymentMethod: deref(b.CardToken)}
-	for _, line := range b.Lines {
-		n.Lines = append(n.Lines, models.NewOrderLine{ProductSKU: line.ProductSKU, BeneficiaryID: deref(line.BeneficiaryID)})
+	return models.NewOrder{BuyerID: buyerID, PaymentMethod: b.PaymentMethod, PONumber: deref(b.PoNumber), BillingAddress: b.BillingAddress,
+		ShippingAddress: b.ShippingAddress, DisclaimerVersion: int(deref(b.DisclaimerVersion)), CardPaymentMethod: deref(b.CardToken), Lines: newLines(b.Lines)}
+}
+
+func newLines(lines []gen.NewOrderLine) []models.NewOrderLine {
+	return each(lines, func(l gen.NewOrderLine) models.NewOrderLine {
+		return models.NewOrderLine{ProductSKU: l.ProductSKU, BeneficiaryID: deref(l.BeneficiaryID), CredentialID: deref(l.CredentialID),
+			ReplacementReason: deref(l.ReplacementReason)}
+	})
+}
+
+// warningsOf are what the buyer of an order may not have meant (REN-2, MGT-6).
+func (s *server) warningsOf(ctx context.Context, number string) ([]gen.OrderWarning, error) {
+	o, err := s.Store.OrderByNumber(ctx, number)
+	if err != nil {
+		return nil, err
 	}
-	return n
+	q, err := s.Store.QuoteOfOrder(ctx, o, s.Clock())
+	return viewWarnings(q), err
 }
 
 // ListOrders lists a buyer's own orders, or all of them to staff (ORD-7).

@@ -19,6 +19,9 @@ var samples = map[string]string{
 	`^ac_[0-9a-z]{1,40}$`:                   "ac_0000000000000000000000000",
 	`^og_[0-9a-z]{1,40}$`:                   "og_0000000000000000000000000",
 	`^cr_[0-9a-z]{1,40}$`:                   "cr_0000000000000000000000000",
+	`^au_[0-9a-z]{1,40}$`:                   "au_0000000000000000000000000",
+	`^rf_[0-9a-z]{1,40}$`:                   "rf_0000000000000000000000000",
+	`^P[0-9YMWDTHS]+$`:                      "P30D",
 	`^sh_[0-9a-z]{1,40}$`:                   "sh_0000000000000000000000000",
 	`^sc_[0-9a-z]{1,40}$`:                   "sc_0000000000000000000000000",
 	`^"[0-9a-z]+"$`:                         `"0"`,
@@ -153,10 +156,12 @@ func text(v any) string {
 	return "1"
 }
 
-// request makes a request that fits the specification.
+// request makes a request that fits the specification: its own example, where it has one.
 func (h *house) specimenRequest(s specimen, token models.Secret) *http.Request {
 	var body any
 	switch schema := s.jsonBody(); {
+	case schema != nil && s.RequestBody.Value.Content[mediaJSON].Example != nil:
+		body = s.RequestBody.Value.Content[mediaJSON].Example
 	case schema != nil:
 		body = sample(h.t, schema)
 	case s.RequestBody != nil:

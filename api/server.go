@@ -28,11 +28,22 @@ type Lifecycles interface {
 	PlaceOrder(ctx context.Context, number string) (models.OrderStatus, error)
 	// CancelOrder cancels an unpaid order, once for each update id. Faults: StateForbids, NoSuchThing, ServiceDown.
 	CancelOrder(ctx context.Context, number string, by models.Actor, reason models.CancelReason, updateID string) error
+
+	// Commands on a credential, each once for each update id. Faults: what the store's method of the same name refuses; ServiceDown.
+	SuspendCredential(ctx context.Context, id string, by models.Suspender, actor models.Actor, updateID string) error
+	ReenableCredential(ctx context.Context, id string, by models.Suspender, actor models.Actor, updateID string) error
+	RevokeCredential(ctx context.Context, r models.Revocation, actor models.Actor, updateID string) error
+	ResetAuthenticator(ctx context.Context, credentialID, authenticatorID string, reason models.ResetReason, actor models.Actor, updateID string) error
 }
 
 // CarrierWebhooks reads what a carrier pushes. Faults: SignatureWrong, InvalidRequest.
 type CarrierWebhooks interface {
 	VerifyWebhook(header http.Header, body []byte, at time.Time) ([]carrier.Event, error)
+}
+
+// MailWebhooks reads what a mail provider pushes. Faults: SignatureWrong, InvalidRequest.
+type MailWebhooks interface {
+	VerifyWebhook(header http.Header, body []byte, at time.Time) ([]models.MailEvent, error)
 }
 
 // PaymentWebhooks reads what a card processor pushes. Faults: SignatureWrong, InvalidRequest.
@@ -60,9 +71,11 @@ type Config struct {
 	Carrier         CarrierWebhooks
 	CarrierName     string // under which this carrier's events are kept; empty: "carrier"
 	PaymentWebhooks PaymentWebhooks
+	MailWebhooks    MailWebhooks // nil: no mail provider reports
 	Seller          documents.Seller
 	Bank            documents.Bank
 
+	TimeMachine    TimeMachine // nil: this is no sandbox
 	Ready          []Check
 	Sandbox        http.Handler // serves /sandbox/; nil: there is none
 	TrustedProxies []string     // networks whose X-Forwarded-For is believed
@@ -132,6 +145,8 @@ func (s *server) routes() (*gin.Engine, error) {
 	api.POST("/v1/token-imports", s.importTokens)
 	api.POST("/v1/webhooks/carrier", s.receiveCarrierEvent)
 	api.POST("/v1/webhooks/payments", s.receivePaymentEvent)
+	api.POST("/v1/webhooks/mail", s.receiveMailEvent)
+	api.POST("/v1/policies/:policy_version/what-if", s.previewPolicy)
 	api.GET("/healthz", s.getHealth)
 	api.GET("/readyz", s.getReadiness)
 	return e, nil

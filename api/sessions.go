@@ -20,16 +20,20 @@ func (s *server) CreateSession(ctx context.Context, r gen.CreateSessionRequestOb
 	if err != nil {
 		return nil, err
 	}
+	account, err := s.Store.Account(ctx, session.AccountID)
+	if err != nil {
+		return nil, err
+	}
 	return gen.CreateSession201JSONResponse{
 		Headers: gen.CreateSession201ResponseHeaders{Location: "/v1/sessions/current"},
-		Body:    gen.StartedSession{Token: token.Reveal(), Session: viewSession(session, roles)},
+		Body:    gen.StartedSession{Token: token.Reveal(), Session: viewSession(session, account, roles)},
 	}, nil
 }
 
 // GetCurrentSession shows the session that calls.
 func (s *server) GetCurrentSession(ctx context.Context, _ gen.GetCurrentSessionRequestObject) (gen.GetCurrentSessionResponseObject, error) {
 	c := callOf(ctx).caller
-	return gen.GetCurrentSession200JSONResponse(viewSession(*c.session, c.roles)), nil
+	return gen.GetCurrentSession200JSONResponse(viewSession(*c.session, *c.account, c.roles)), nil
 }
 
 // EndCurrentSession logs out.
@@ -40,6 +44,10 @@ func (s *server) EndCurrentSession(ctx context.Context, _ gen.EndCurrentSessionR
 	return gen.EndCurrentSession204Response{}, nil
 }
 
-func viewSession(s models.Session, roles []models.Role) gen.Session {
-	return gen.Session{ID: s.ID, AccountID: s.AccountID, Roles: roles, Strength: s.Strength, Level: int32(s.Level), CreatedAt: s.CreatedAt}
+func viewSession(s models.Session, a models.Account, roles []models.Role) gen.Session {
+	v := gen.Session{ID: s.ID, AccountID: s.AccountID, Roles: roles, Strength: s.Strength, Level: int32(s.Level), CreatedAt: s.CreatedAt}
+	if a.MustChangePassword {
+		v.MustChangePassword = &a.MustChangePassword
+	}
+	return v
 }

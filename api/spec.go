@@ -33,8 +33,9 @@ const (
 type operation struct {
 	id, method, path string
 	roles            []string
-	event            string // the event of a transition table that it performs: order.cancel
-	keyed            bool   // needs an Idempotency-Key
+	events           []string // what it does to a thing: the event of a transition table, or an action: order.cancel
+	keyed            bool     // needs an Idempotency-Key
+	temporary        bool     // open to whoever must change the password first
 	parameters       []*openapi3.Parameter
 	body             *openapi3.Schema // of a JSON body
 	mediaTypes       []string         // none: no body
@@ -81,7 +82,8 @@ func newOperation(method, path string, item *openapi3.PathItem, o *openapi3.Oper
 	if len(op.roles) == 0 {
 		return nil, fmt.Errorf("x-roles is missing: nobody could call it")
 	}
-	op.event, _ = o.Extensions["x-event"].(string)
+	op.events = eventsOf(o)
+	op.temporary, _ = o.Extensions["x-temporary-password"].(bool)
 	if seconds, ok := o.Extensions["x-timeout-seconds"].(float64); ok {
 		op.timeout = time.Duration(seconds) * time.Second
 	}
@@ -103,6 +105,19 @@ func newOperation(method, path string, item *openapi3.PathItem, o *openapi3.Oper
 		}
 	}
 	return op, nil
+}
+
+// eventsOf reads x-event: one event, or several.
+func eventsOf(o *openapi3.Operation) (events []string) {
+	switch e := o.Extensions["x-event"].(type) {
+	case string:
+		events = []string{e}
+	case []any:
+		for _, event := range e {
+			events = append(events, fmt.Sprint(event))
+		}
+	}
+	return events
 }
 
 // secretMembers names the members that the schema marks with x-secret.
@@ -129,7 +144,7 @@ func ginPath(path string) string {
 // performs reports whether one of the roles may perform the event through an operation; it is what allowed_actions is made of.
 func (o operations) performs(event string, roles []models.Role) bool {
 	for _, op := range o {
-		if op.event == event && slices.ContainsFunc(roles, op.allows) {
+		if slices.Contains(op.events, event) && slices.ContainsFunc(roles, op.allows) {
 			return true
 		}
 	}
@@ -139,7 +154,8 @@ func (o operations) performs(event string, roles []models.Role) bool {
 // offer reports whether one of the roles may perform an event of that name, on whichever kind of thing: a refusal does not say which.
 func (o operations) offer(event string, roles []models.Role) bool {
 	for _, op := range o {
-		if _, name, ok := strings.Cut(op.event, "."); ok && name == event && slices.ContainsFunc(roles, op.allows) {
+		named := slices.ContainsFunc(op.events, func(e string) bool { return strings.HasSuffix(e, "."+event) })
+		if named && slices.ContainsFunc(roles, op.allows) {
 			return true
 		}
 	}

@@ -103,6 +103,19 @@ func (s *server) changeToken(ctx context.Context, serial, reason string, change 
 	return s.viewToken(ctx, t), err
 }
 
+// RecordReturn records that a shipped token has come back (ORD-5).
+func (s *server) RecordReturn(ctx context.Context, r gen.RecordReturnRequestObject) (gen.RecordReturnResponseObject, error) {
+	_, err := making(ctx, s, func(tx *store.Store) (string, string, error) {
+		_, err := tx.RecordReturn(ctx, r.Serial, r.Body.Condition, callOf(ctx).caller.Actor, s.Clock())
+		return r.Serial, r.Serial, err
+	}, func(serial string) (string, error) { return serial, nil })
+	if err != nil {
+		return nil, err
+	}
+	t, err := s.Store.Token(ctx, r.Serial)
+	return gen.RecordReturn200JSONResponse{Body: s.viewToken(ctx, t)}, err
+}
+
 // ResetTokenRegistration lets a token be tried again after too many wrong codes (REG-1).
 func (s *server) ResetTokenRegistration(ctx context.Context, r gen.ResetTokenRegistrationRequestObject) (gen.ResetTokenRegistrationResponseObject, error) {
 	_, err := making(ctx, s, func(tx *store.Store) (string, string, error) {

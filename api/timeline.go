@@ -3,21 +3,18 @@ package api
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"tokendesk/api/gen"
 	"tokendesk/models"
 )
 
-// outlook is whose turn it is, and what is waited for (LIF-4).
-type outlook struct {
-	on  gen.TimelineWaitingOn
-	who string
-}
-
-// timeline puts an outlook and the milestones ahead together. What happens if nobody acts is what the last of them says.
-func timeline(subject, status string, o outlook, ahead models.Timeline, at time.Time, actions []string) gen.Timeline {
-	t := gen.Timeline{Subject: subject, Status: status, At: at, WaitingFor: o.who, WaitingOn: o.on, Milestones: []models.Milestone{}, AllowedActions: actions}
+// timeline puts together where a thing stands, what was, and the milestones ahead: one shape for everything that has a life (LIF-4).
+// What happens if nobody acts is what the last of them says.
+func timeline(subject, status string, o outlook, ahead models.Timeline, at time.Time, past []models.Milestone, actions []string) gen.Timeline {
+	t := gen.Timeline{Subject: subject, Status: status, At: at, WaitingFor: o.what, WaitingOn: o.on, Milestones: []models.Milestone{}, Past: past,
+		AllowedActions: actions}
 	for _, m := range ahead {
 		if m.At.After(at) {
 			t.Milestones = append(t.Milestones, m)
@@ -29,6 +26,25 @@ func timeline(subject, status string, o outlook, ahead models.Timeline, at time.
 		t.IfNobodyActs = optional(fmt.Sprintf("on %s %s", last.At.UTC().Format(time.DateOnly), last.What))
 	}
 	return t
+}
+
+// event is something that has happened, or has not.
+type event struct {
+	name models.MilestoneName
+	at   *time.Time
+	what string
+}
+
+// pastOf orders what has happened.
+func pastOf(events ...event) []models.Milestone {
+	past := []models.Milestone{}
+	for _, e := range events {
+		if e.at != nil {
+			past = append(past, models.Milestone{Name: e.name, At: *e.at, What: e.what})
+		}
+	}
+	slices.SortStableFunc(past, func(a, b models.Milestone) int { return a.At.Compare(b.At) })
+	return past
 }
 
 // GetOrderTimeline says what happens next with an order, when and why (LIF-4).
@@ -49,100 +65,72 @@ func (s *server) GetOrderTimeline(ctx context.Context, r gen.GetOrderTimelineReq
 	if err != nil {
 		return nil, err
 	}
+	past := pastOf(event{"ordered", &o.CreatedAt, "the order was recorded"}, event{"placed", o.PlacedAt, "the order was placed"},
+		event{"paid", o.PaidAt, "it was paid in full"}, event{"fulfilled", o.FulfilledAt, "what was bought was handed over"},
+		event{"cancelled", o.CancelledAt, "the order was cancelled"}, event{"refunded", o.RefundedAt, "every line was credited"})
 	return gen.GetOrderTimeline200JSONResponse(timeline(o.Number, string(o.Status), orderOutlook(o, i, shipments), models.OrderTimeline(o, i, policy),
-		s.Clock(), actionsOf(ctx, s, models.OrderMachine, o.Status))), nil
-}
-
-func orderOutlook(o models.Order, i models.Invoice, shipments []models.Shipment) outlook {
-	switch o.Status {
-	case models.OrderDraft:
-		return outlook{gen.TimelineWaitingOnTokendesk, "the order is being taken up"}
-	case models.OrderPlaced:
-		if o.PaymentMethod == models.PayByCard {
-			return outlook{gen.TimelineWaitingOnTokendesk, "the card is being charged"}
-		}
-		return outlook{gen.TimelineWaitingOnBuyer, fmt.Sprintf("%s for invoice %s", i.Due(), i.Number)}
-	case models.OrderDeclined:
-		return outlook{gen.TimelineWaitingOnBuyer, "another card: the last one was declined"}
-	case models.OrderPaid:
-		return outlook{gen.TimelineWaitingOnTokendesk, "the license keys are being issued"}
-	case models.OrderFulfilled:
-		return fulfilledOutlook(shipments)
-	}
-	return outlook{gen.TimelineWaitingOnNobody, "nothing more happens"}
-}
-
-func fulfilledOutlook(shipments []models.Shipment) outlook {
-	for _, sh := range shipments {
-		if !models.ShipmentMachine.Ends(sh.Status) {
-			o := shipmentOutlook(sh)
-			return outlook{o.on, "the license keys are mailed; shipment " + sh.ID + ": " + o.who}
-		}
-	}
-	return outlook{gen.TimelineWaitingOnNobody, "nothing more happens: the license keys are mailed, and what ships has arrived"}
+		s.Clock(), past, actionsOf(ctx, s, models.OrderMachine, o.Status))), nil
 }
 
 // GetShipmentTimeline says what happens next with a shipment, when and why (LIF-4).
 func (s *server) GetShipmentTimeline(ctx context.Context, r gen.GetShipmentTimelineRequestObject) (gen.GetShipmentTimelineResponseObject, error) {
-	sh, _, err := s.shipment(ctx, r.ShipmentID)
+	sh, parcels, err := s.shipment(ctx, r.ShipmentID)
 	if err != nil {
 		return nil, err
 	}
-	return gen.GetShipmentTimeline200JSONResponse(timeline(sh.ID, string(sh.Status), shipmentOutlook(sh), models.ShipmentTimeline(sh),
-		s.Clock(), actionsOf(ctx, s, models.ShipmentMachine, sh.Status))), nil
-}
-
-func shipmentOutlook(sh models.Shipment) outlook {
-	switch sh.Status {
-	case models.ShipmentRequested, models.ShipmentReshipping:
-		return outlook{gen.TimelineWaitingOnTokendesk, "a token is being taken from stock"}
-	case models.ShipmentBackordered:
-		return outlook{gen.TimelineWaitingOnWarehouse, "a token of model " + sh.TokenModel + " in stock"}
-	case models.ShipmentPacked:
-		return outlook{gen.TimelineWaitingOnTokendesk, "the label is being bought"}
-	case models.ShipmentShipped:
-		return outlook{gen.TimelineWaitingOnCarrier, "the carrier is to fetch the parcel"}
-	case models.ShipmentInTransit:
-		return outlook{gen.TimelineWaitingOnCarrier, "the carrier is to deliver the parcel"}
-	case models.ShipmentException:
-		return outlook{gen.TimelineWaitingOnCarrier, "the carrier reports trouble with the parcel"}
+	events := []event{{"requested", &sh.CreatedAt, "the shipment was asked for"}, {"late", sh.LateSince, "the parcel was late"},
+		{"delivered", sh.DeliveredAt, "the parcel was delivered"}}
+	for _, p := range parcels {
+		events = append(events, event{"shipped", p.ShippedAt, fmt.Sprintf("parcel %d left", p.Number)})
 	}
-	return outlook{gen.TimelineWaitingOnNobody, "nothing more happens"}
+	return gen.GetShipmentTimeline200JSONResponse(timeline(sh.ID, string(sh.Status), shipmentOutlook(sh), models.ShipmentTimeline(sh),
+		s.Clock(), pastOf(events...), actionsOf(ctx, s, models.ShipmentMachine, sh.Status))), nil
 }
 
 // GetCredentialTimeline says what happens next with a credential, when and why (LIF-4).
 func (s *server) GetCredentialTimeline(ctx context.Context, r gen.GetCredentialTimelineRequestObject) (gen.GetCredentialTimelineResponseObject, error) {
-	c, bound, err := s.credential(ctx, r.CredentialID)
-	if err != nil {
+	if _, _, err := s.credential(ctx, r.CredentialID); err != nil {
 		return nil, err
 	}
 	at := s.Clock()
-	shown := c.Displayed(models.AllLocked(bound), at)
+	st, err := s.Store.Standing(ctx, r.CredentialID, at)
+	if err != nil {
+		return nil, err
+	}
+	c := st.Credential
+	by, err := s.authority(ctx, c.AccountID)
+	if err != nil {
+		return nil, err
+	}
 	ahead, err := s.Store.CredentialTimeline(ctx, c, at)
 	if err != nil {
 		return nil, err
 	}
+	events := []event{{"purchased", &c.PurchasedAt, "the term of the purchase began"}, {models.CredentialExpires, c.ExpiredAt, "the term ended"},
+		{models.TermSuspended, c.TermSuspendedAt, "it was suspended, because it was not renewed"},
+		{"suspended_by_command", c.SuspendedAt, "it was suspended by a command"}, {models.RevocationReview, c.ReviewSince, "its revocation began to wait for a person"},
+		{models.CredentialRevokes, c.RevokedAt, "it was revoked, for good"}}
+	for _, a := range st.Bound {
+		events = append(events, event{"registered", &a.RegisteredAt, "an authenticator was registered"}, event{"locked", a.LockedAt, "an authenticator was locked"})
+	}
+	shown := st.Displayed(at)
 	return gen.GetCredentialTimeline200JSONResponse(timeline(c.ID, string(shown), credentialOutlook(c, shown), ahead, at,
-		s.credentialActions(ctx, c))), nil
+		pastOf(events...), s.credentialActions(ctx, st, by, at))), nil
 }
 
-func credentialOutlook(c models.Credential, shown models.DisplayedStatus) outlook {
-	switch shown {
-	case models.ShownPendingApproval:
-		return outlook{gen.TimelineWaitingOnStaff, "the approval by the organization's administrator"}
-	case models.ShownPendingActivation:
-		if c.Phase == models.PendingProofing {
-			return outlook{gen.TimelineWaitingOnHolder, "the proofing of the holder's identity"}
-		}
-		return outlook{gen.TimelineWaitingOnHolder, "the registration of an authenticator: the serial number of the token and two consecutive codes"}
-	case models.ShownActive:
-		return outlook{gen.TimelineWaitingOnTime, "nothing: the credential is in use"}
-	case models.ShownLocked:
-		return outlook{gen.TimelineWaitingOnHolder, "the token to be resynchronized: it is locked after too many wrong codes"}
-	case models.ShownSuspended:
-		return outlook{gen.TimelineWaitingOnHolder, "the credential to be re-enabled"}
-	case models.ShownExpired:
-		return outlook{gen.TimelineWaitingOnHolder, "the renewal: the term has ended"}
+// GetRefundTimeline says what happens next with a refund, when and why (LIF-4).
+func (s *server) GetRefundTimeline(ctx context.Context, r gen.GetRefundTimelineRequestObject) (gen.GetRefundTimelineResponseObject, error) {
+	refund, err := s.refund(ctx, r.RefundID)
+	if err != nil {
+		return nil, err
 	}
-	return outlook{gen.TimelineWaitingOnNobody, "nothing more happens: the credential is revoked for good"}
+	ahead, err := s.Store.RefundTimeline(ctx, refund)
+	if err != nil {
+		return nil, err
+	}
+	past := pastOf(event{"requested", &refund.RequestedAt, "the refund was asked for"}, event{"decided", refund.DecidedAt, "a second person decided"},
+		event{"credited", refund.CreditedAt, "the credit note was issued"}, event{"card_refunded", refund.CardRefundedAt, "the card processor gave the money back"},
+		event{"ended", refund.EndedAt, "the refund ended: " + string(refund.Status)})
+	return gen.GetRefundTimeline200JSONResponse(timeline(refund.ID, string(refund.Status), refundOutlook(refund), ahead, s.Clock(), past,
+		s.refundActions(ctx, refund))), nil
 }

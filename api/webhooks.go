@@ -41,6 +41,36 @@ func (s *server) recordCarrierEvents(ctx context.Context, events []carrier.Event
 	return nil
 }
 
+// receiveMailEvent keeps what the mail provider reports about a mail (LIF-3).
+func (s *server) receiveMailEvent(c *gin.Context) {
+	if s.MailWebhooks == nil {
+		s.abort(c, models.NoSuchThing.New("no mail provider reports here"))
+		return
+	}
+	body, err := io.ReadAll(c.Request.Body) // from memory
+	if err == nil {
+		var events []models.MailEvent
+		if events, err = s.MailWebhooks.VerifyWebhook(c.Request.Header, body, s.CodeClock()); err == nil {
+			err = s.recordMailEvents(c.Request.Context(), events)
+		}
+	}
+	if err != nil {
+		s.abort(c, err)
+		return
+	}
+	c.Status(http.StatusNoContent)
+}
+
+func (s *server) recordMailEvents(ctx context.Context, events []models.MailEvent) error {
+	at := s.Clock()
+	for _, e := range events {
+		if err := s.Store.RecordMailEvent(ctx, e, at); err != nil {
+			return fmt.Errorf("record the mail provider's event: %w", err)
+		}
+	}
+	return nil
+}
+
 // receivePaymentEvent nudges the lifecycle of the order whose charge the card processor speaks of; what is true is fetched from the
 // processor. A disputed charge asks for a person.
 func (s *server) receivePaymentEvent(c *gin.Context) {

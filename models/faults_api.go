@@ -13,3 +13,9 @@ var (
 var (
 	ReferenceUnknown = declare(Refused, "reference-unknown", "Something that the request names does not exist", "check the identifier")
 )
+
+// Policies and the sandbox.
+var (
+	PolicyInvalid = declare(Refused, "policy-invalid", "The policy cannot be", "correct the member that errors points at")
+	NotASandbox   = declare(NotFound, "not-a-sandbox", "This is no sandbox: time cannot be moved here", "use a sandbox")
+)

@@ -120,19 +120,28 @@ func (e ParcelOutcome) Valid() bool {
 
 // Defines values for TimelineWaitingOn.
 const (
-	TimelineWaitingOnBuyer     TimelineWaitingOn = "buyer"
-	TimelineWaitingOnCarrier   TimelineWaitingOn = "carrier"
-	TimelineWaitingOnHolder    TimelineWaitingOn = "holder"
-	TimelineWaitingOnNobody    TimelineWaitingOn = "nobody"
-	TimelineWaitingOnStaff     TimelineWaitingOn = "staff"
-	TimelineWaitingOnTime      TimelineWaitingOn = "time"
-	TimelineWaitingOnTokendesk TimelineWaitingOn = "tokendesk"
-	TimelineWaitingOnWarehouse TimelineWaitingOn = "warehouse"
+	TimelineWaitingOnAdministrator TimelineWaitingOn = "administrator"
+	TimelineWaitingOnBank          TimelineWaitingOn = "bank"
+	TimelineWaitingOnBilling       TimelineWaitingOn = "billing"
+	TimelineWaitingOnBuyer         TimelineWaitingOn = "buyer"
+	TimelineWaitingOnCarrier       TimelineWaitingOn = "carrier"
+	TimelineWaitingOnHolder        TimelineWaitingOn = "holder"
+	TimelineWaitingOnNobody        TimelineWaitingOn = "nobody"
+	TimelineWaitingOnStaff         TimelineWaitingOn = "staff"
+	TimelineWaitingOnTime          TimelineWaitingOn = "time"
+	TimelineWaitingOnTokendesk     TimelineWaitingOn = "tokendesk"
+	TimelineWaitingOnWarehouse     TimelineWaitingOn = "warehouse"
 )
 
 // Valid indicates whether the value is a known member of the TimelineWaitingOn enum.
 func (e TimelineWaitingOn) Valid() bool {
 	switch e {
+	case TimelineWaitingOnAdministrator:
+		return true
+	case TimelineWaitingOnBank:
+		return true
+	case TimelineWaitingOnBilling:
+		return true
 	case TimelineWaitingOnBuyer:
 		return true
 	case TimelineWaitingOnCarrier:
@@ -193,6 +202,84 @@ func (e TokenKind) Valid() bool {
 	}
 }
 
+// Defines values for WhatIfChangeLine.
+const (
+	WhatIfChangeLineChange WhatIfChangeLine = "change"
+)
+
+// Valid indicates whether the value is a known member of the WhatIfChangeLine enum.
+func (e WhatIfChangeLine) Valid() bool {
+	switch e {
+	case WhatIfChangeLineChange:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WhatIfDateWhat.
+const (
+	WhatIfDateWhatRevoked   WhatIfDateWhat = "revoked"
+	WhatIfDateWhatSuspended WhatIfDateWhat = "suspended"
+)
+
+// Valid indicates whether the value is a known member of the WhatIfDateWhat enum.
+func (e WhatIfDateWhat) Valid() bool {
+	switch e {
+	case WhatIfDateWhatRevoked:
+		return true
+	case WhatIfDateWhatSuspended:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WhatIfFailureLine.
+const (
+	WhatIfFailureLineFailure WhatIfFailureLine = "failure"
+)
+
+// Valid indicates whether the value is a known member of the WhatIfFailureLine enum.
+func (e WhatIfFailureLine) Valid() bool {
+	switch e {
+	case WhatIfFailureLineFailure:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WhatIfHeaderLine.
+const (
+	WhatIfHeaderLineHeader WhatIfHeaderLine = "header"
+)
+
+// Valid indicates whether the value is a known member of the WhatIfHeaderLine enum.
+func (e WhatIfHeaderLine) Valid() bool {
+	switch e {
+	case WhatIfHeaderLineHeader:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WhatIfSummaryLine.
+const (
+	WhatIfSummaryLineSummary WhatIfSummaryLine = "summary"
+)
+
+// Valid indicates whether the value is a known member of the WhatIfSummaryLine enum.
+func (e WhatIfSummaryLine) Valid() bool {
+	switch e {
+	case WhatIfSummaryLineSummary:
+		return true
+	default:
+		return false
+	}
+}
+
 // Account defines model for Account.
 type Account struct {
 	// Country ISO 3166-1 alpha-2.
@@ -215,6 +302,24 @@ type AccountRole = models.Role
 
 // Address defines model for Address.
 type Address = models.Address
+
+// AdvanceReport defines model for AdvanceReport.
+type AdvanceReport struct {
+	// Ended How many of them came to their end on the way.
+	Ended int64 `json:"ended"`
+
+	// From The sandbox's now before.
+	From time.Time `json:"from"`
+
+	// Lifecycles How many were taken along.
+	Lifecycles int64 `json:"lifecycles"`
+
+	// To The sandbox's now after.
+	To time.Time `json:"to"`
+
+	// Wakes In order of time.
+	Wakes []Wake `json:"wakes"`
+}
 
 // Allocation defines model for Allocation.
 type Allocation struct {
@@ -306,6 +411,13 @@ type Authenticator struct {
 	Status       models.AuthenticatorStatus `json:"status"`
 }
 
+// AuthenticatorReset defines model for AuthenticatorReset.
+type AuthenticatorReset struct {
+	// Note For the audit trail. No personal data.
+	Note   *string            `json:"note,omitempty"`
+	Reason models.ResetReason `json:"reason"`
+}
+
 // Cancellation defines model for Cancellation.
 type Cancellation struct {
 	Reason models.CancelReason `json:"reason"`
@@ -319,6 +431,16 @@ type Charge struct {
 	ID          string              `json:"id"`
 	OrderNumber string              `json:"order_number"`
 	Status      models.ChargeStatus `json:"status"`
+}
+
+// ClockAdvance How far, one of `by` and `to`.
+type ClockAdvance struct {
+	// By ISO 8601 duration, by the calendar: P30D, P1Y2M, PT36H.
+	By *string    `json:"by,omitempty"`
+	To *time.Time `json:"to,omitempty"`
+
+	// WorkflowID Of one lifecycle, such as credential/cr_…; all, where nothing is said.
+	WorkflowID *string `json:"workflow_id,omitempty"`
 }
 
 // Country ISO 3166-1 alpha-2.
@@ -345,13 +467,32 @@ type Credential struct {
 	// ProofingCountry ISO 3166-1 alpha-2.
 	//
 	// Examples: US
-	ProofingCountry *Country   `json:"proofing_country,omitempty"`
-	PurchasedAt     time.Time  `json:"purchased_at"`
-	RevokedAt       *time.Time `json:"revoked_at,omitempty"`
+	ProofingCountry *Country  `json:"proofing_country,omitempty"`
+	PurchasedAt     time.Time `json:"purchased_at"`
+
+	// Renewal When and to what a credential can be renewed.
+	Renewal *RenewalWindow `json:"renewal,omitempty"`
+
+	// Replacing A replacement of its token is under way.
+	Replacing *bool `json:"replacing,omitempty"`
+
+	// ReviewSince Its revocation waits for a person, since no reminder could be delivered.
+	ReviewSince  *time.Time           `json:"review_since,omitempty"`
+	RevokeReason *models.RevokeReason `json:"revoke_reason,omitempty"`
+	RevokedAt    *time.Time           `json:"revoked_at,omitempty"`
+
+	// Serial Of the live hardware token.
+	Serial *string `json:"serial,omitempty"`
 
 	// Status Derived from the phase, the dates and the authenticators, at the moment of the answer.
-	Status      DisplayedStatus `json:"status"`
-	SuspendedAt *time.Time      `json:"suspended_at,omitempty"`
+	Status DisplayedStatus `json:"status"`
+
+	// SuspendedAt By a command: it lasts until it is lifted.
+	SuspendedAt *time.Time `json:"suspended_at,omitempty"`
+	SuspendedBy *Suspender `json:"suspended_by,omitempty"`
+
+	// TermSuspendedAt By time: it lasts until the credential is renewed.
+	TermSuspendedAt *time.Time `json:"term_suspended_at,omitempty"`
 }
 
 // CredentialList defines model for CredentialList.
@@ -374,6 +515,21 @@ type Disclaimer struct {
 
 // DisplayedStatus Derived from the phase, the dates and the authenticators, at the moment of the answer.
 type DisplayedStatus = models.DisplayedStatus
+
+// ExpectedReturn defines model for ExpectedReturn.
+type ExpectedReturn struct {
+	// Back It has come back.
+	Back bool `json:"back"`
+
+	// Condition `unseen`: the carrier says that it came back; `lost`: it never reached the buyer.
+	Condition *TokenCondition `json:"condition,omitempty"`
+
+	// Position Of the order line.
+	Position   int32      `json:"position"`
+	ReceivedAt *time.Time `json:"received_at,omitempty"`
+	Serial     string     `json:"serial"`
+	ShipmentID string     `json:"shipment_id"`
+}
 
 // Health defines model for Health.
 type Health struct {
@@ -472,8 +628,8 @@ type NewAccount struct {
 	MiddleName     *string `json:"middle_name,omitempty"`
 	OrganizationID *string `json:"organization_id,omitempty"`
 
-	// Password At least 12 characters.
-	Password string `json:"password"`
+	// Password At least 12 characters. Without one, a first-login mail with a temporary password is sent.
+	Password *string `json:"password,omitempty"`
 
 	// Roles A subscriber, where nothing is said.
 	Roles  []AccountRole `json:"roles,omitempty"`
@@ -535,7 +691,25 @@ type NewOrder struct {
 type NewOrderLine struct {
 	// BeneficiaryID The account that it is for; of the buyer's organization. The buyer, where nothing is said.
 	BeneficiaryID *string `json:"beneficiary_id,omitempty"`
-	ProductSKU    string  `json:"product_sku"`
+
+	// CredentialID Of a renewal or a replacement: the credential that it is for.
+	CredentialID *string `json:"credential_id,omitempty"`
+	ProductSKU   string  `json:"product_sku"`
+
+	// ReplacementReason Why a token is replaced. The first three are free within the warranty.
+	ReplacementReason *ReplacementReason `json:"replacement_reason,omitempty"`
+}
+
+// NewOrderQuote defines model for NewOrderQuote.
+type NewOrderQuote struct {
+	Lines         []NewOrderLine `json:"lines"`
+	PaymentMethod *PaymentMethod `json:"payment_method,omitempty"`
+}
+
+// NewPasswordRecovery defines model for NewPasswordRecovery.
+type NewPasswordRecovery struct {
+	// UserID Or the e-mail address, where it is that of one account only.
+	UserID string `json:"user_id"`
 }
 
 // NewPayment defines model for NewPayment.
@@ -555,10 +729,43 @@ type NewPayment struct {
 	SourceAccount string `json:"source_account"`
 }
 
+// NewPayout defines model for NewPayout.
+type NewPayout struct {
+	// Amount More than zero.
+	Amount Amount `json:"amount"`
+
+	// BankReference The bank's own reference of the booking.
+	BankReference string    `json:"bank_reference"`
+	PaidAt        time.Time `json:"paid_at"`
+
+	// SourceAccount Our account.
+	SourceAccount string `json:"source_account"`
+}
+
+// NewRefund defines model for NewRefund.
+type NewRefund struct {
+	// Lines Their positions. All that are in no refund, where nothing is said.
+	Lines []int32 `json:"lines,omitempty"`
+
+	// Note For the audit trail. No personal data.
+	Note   *string             `json:"note,omitempty"`
+	Reason models.RefundReason `json:"reason"`
+}
+
+// NewReturn defines model for NewReturn.
+type NewReturn struct {
+	Condition models.TokenCondition `json:"condition"`
+}
+
 // NewSession defines model for NewSession.
 type NewSession struct {
 	Password string `json:"password"`
 	UserID   string `json:"user_id"`
+}
+
+// NewUserIDRecovery defines model for NewUserIDRecovery.
+type NewUserIDRecovery struct {
+	Email string `json:"email"`
 }
 
 // NewVerification The code, and exactly one of the others.
@@ -571,6 +778,33 @@ type NewVerification struct {
 
 	// UserID Of the person's account.
 	UserID *string `json:"user_id,omitempty"`
+}
+
+// Notice A mail, and the evidence of its delivery.
+type Notice struct {
+	BouncedAt *time.Time `json:"bounced_at,omitempty"`
+
+	// Code Why it was refused or came back, as mail servers say it.
+	//
+	// Examples: 5.1.1
+	Code         *string    `json:"code,omitempty"`
+	ComplainedAt *time.Time `json:"complained_at,omitempty"`
+	CreatedAt    time.Time  `json:"created_at"`
+	DeliveredAt  *time.Time `json:"delivered_at,omitempty"`
+	ID           string     `json:"id"`
+
+	// Kind Examples: revocation_reminder
+	Kind   string     `json:"kind"`
+	SentAt *time.Time `json:"sent_at,omitempty"`
+
+	// Status `sent`: the mail server took it; `bounced`: it came back.
+	Status models.NoticeStatus `json:"status"`
+}
+
+// NoticePage defines model for NoticePage.
+type NoticePage struct {
+	Items      []Notice `json:"items"`
+	NextCursor *string  `json:"next_cursor,omitempty"`
 }
 
 // Order defines model for Order.
@@ -594,27 +828,44 @@ type Order struct {
 	PaymentMethod   PaymentMethod `json:"payment_method"`
 	PlacedAt        *time.Time    `json:"placed_at,omitempty"`
 	PoNumber        *string       `json:"po_number,omitempty"`
+	RefundedAt      *time.Time    `json:"refunded_at,omitempty"`
 	ShippingAddress *Address      `json:"shipping_address,omitempty"`
 	Status          OrderStatus   `json:"status"`
 	Total           Money         `json:"total"`
+
+	// Warnings In the answer to the order only.
+	Warnings []OrderWarning `json:"warnings,omitempty"`
 }
 
 // OrderLine defines model for OrderLine.
 type OrderLine struct {
 	BeneficiaryID string `json:"beneficiary_id"`
 
+	// CredentialID That it renews or whose token it replaces.
+	CredentialID *string `json:"credential_id,omitempty"`
+
 	// LicenseKey The newest key of a line. The key itself is in the mail and nowhere else.
 	LicenseKey *LicenseKey `json:"license_key,omitempty"`
 	Position   int32       `json:"position"`
 	Price      Money       `json:"price"`
 	ProductSKU string      `json:"product_sku"`
-	Shipment   *Shipment   `json:"shipment,omitempty"`
+
+	// ReplacementReason Why a token is replaced. The first three are free within the warranty.
+	ReplacementReason *ReplacementReason `json:"replacement_reason,omitempty"`
+	Shipment          *Shipment          `json:"shipment,omitempty"`
 }
 
 // OrderPage defines model for OrderPage.
 type OrderPage struct {
 	Items      []OrderSummary `json:"items"`
 	NextCursor *string        `json:"next_cursor,omitempty"`
+}
+
+// OrderQuote defines model for OrderQuote.
+type OrderQuote struct {
+	Lines    []QuotedLine   `json:"lines"`
+	Total    Money          `json:"total"`
+	Warnings []OrderWarning `json:"warnings"`
 }
 
 // OrderStatus defines model for OrderStatus.
@@ -634,6 +885,22 @@ type OrderSummary struct {
 	Total         Money         `json:"total"`
 }
 
+// OrderWarning What the buyer may not have meant. It forbids nothing.
+type OrderWarning struct {
+	// At When that credential expires, its token was bought, or the renewed term ends.
+	At   *time.Time         `json:"at,omitempty"`
+	Code models.WarningKind `json:"code"`
+
+	// CredentialID That it is about.
+	CredentialID *string `json:"credential_id,omitempty"`
+
+	// Detail In plain words.
+	Detail string `json:"detail"`
+
+	// Position Of the line.
+	Position int32 `json:"position"`
+}
+
 // Parcel defines model for Parcel.
 type Parcel struct {
 	Carrier        *string        `json:"carrier,omitempty"`
@@ -646,6 +913,22 @@ type Parcel struct {
 
 // ParcelOutcome defines model for Parcel.Outcome.
 type ParcelOutcome string
+
+// PasswordChange defines model for PasswordChange.
+type PasswordChange struct {
+	// NewPassword At least 12 characters.
+	NewPassword string `json:"new_password"`
+	OldPassword string `json:"old_password"`
+}
+
+// PasswordRecovery defines model for PasswordRecovery.
+type PasswordRecovery struct {
+	// NewPassword At least 12 characters.
+	NewPassword string `json:"new_password"`
+
+	// Token Of the mailed link.
+	Token string `json:"token"`
+}
 
 // Payment defines model for Payment.
 type Payment struct {
@@ -671,6 +954,123 @@ type PaymentMethod = models.PaymentMethod
 type PaymentPage struct {
 	Items      []Payment `json:"items"`
 	NextCursor *string   `json:"next_cursor,omitempty"`
+}
+
+// Policy Every number of the policy.
+type Policy = models.Policy
+
+// PolicyChange A part of a policy.
+type PolicyChange struct {
+	// CloseOfBusiness Local time.
+	//
+	// Examples: 17:00
+	CloseOfBusiness *string           `json:"close_of_business,omitempty"`
+	Invoice         *PolicyInvoice    `json:"invoice,omitempty"`
+	LicenseKey      *PolicyLicenseKey `json:"license_key,omitempty"`
+	Life            *PolicyLife       `json:"life,omitempty"`
+	Otp             *PolicyOTP        `json:"otp,omitempty"`
+	Refund          *PolicyRefund     `json:"refund,omitempty"`
+	Session         *PolicySession    `json:"session,omitempty"`
+	Shipping        *PolicyShipping   `json:"shipping,omitempty"`
+	Tokens          *PolicyTokens     `json:"tokens,omitempty"`
+
+	// Zone IANA time zone.
+	//
+	// Examples: America/New_York
+	Zone *string `json:"zone,omitempty"`
+}
+
+// PolicyInvoice defines model for PolicyInvoice.
+type PolicyInvoice struct {
+	DueDays        *int32 `json:"due_days,omitempty"`
+	ReminderAfter  *int32 `json:"reminder_after,omitempty"`
+	ReminderBefore *int32 `json:"reminder_before,omitempty"`
+	VoidAfter      *int32 `json:"void_after,omitempty"`
+}
+
+// PolicyLicenseKey defines model for PolicyLicenseKey.
+type PolicyLicenseKey struct {
+	LifetimeMonths  *int32 `json:"lifetime_months,omitempty"`
+	PromiseHours    *int32 `json:"promise_hours,omitempty"`
+	TriesPerAccount *int32 `json:"tries_per_account,omitempty"`
+	TriesPerAddress *int32 `json:"tries_per_address,omitempty"`
+}
+
+// PolicyLife defines model for PolicyLife.
+type PolicyLife struct {
+	// GraceMonths Calendar months from the end of the term to the revocation.
+	GraceMonths *int32 `json:"grace_months,omitempty"`
+
+	// LastInvoiceBefore Days before the revocation.
+	LastInvoiceBefore *int32 `json:"last_invoice_before,omitempty"`
+
+	// LastRenewalBefore Days before the revocation; until close of business.
+	LastRenewalBefore *int32 `json:"last_renewal_before,omitempty"`
+
+	// NoticeBefore Days before the end of the term.
+	NoticeBefore *int32 `json:"notice_before,omitempty"`
+
+	// Reminders Days before the revocation, descending.
+	Reminders []int32 `json:"reminders,omitempty"`
+
+	// ReviewDays That a revocation waits for a person at most.
+	ReviewDays *int32 `json:"review_days,omitempty"`
+
+	// SuspendBefore Days before the revocation.
+	SuspendBefore *int32 `json:"suspend_before,omitempty"`
+
+	// SuspensionDays That a suspension by command lasts before it ends in a revocation.
+	SuspensionDays *int32 `json:"suspension_days,omitempty"`
+}
+
+// PolicyList defines model for PolicyList.
+type PolicyList struct {
+	Items []PublishedPolicy `json:"items"`
+}
+
+// PolicyOTP defines model for PolicyOTP.
+type PolicyOTP struct {
+	HotpLookAhead *int32 `json:"hotp_look_ahead,omitempty"`
+	HotpResync    *int32 `json:"hotp_resync,omitempty"`
+	LockAfter     *int32 `json:"lock_after,omitempty"`
+	TotpResync    *int32 `json:"totp_resync,omitempty"`
+	TotpWindow    *int32 `json:"totp_window,omitempty"`
+}
+
+// PolicyRefund defines model for PolicyRefund.
+type PolicyRefund struct {
+	DecisionDays   *int32 `json:"decision_days,omitempty"`
+	PayoutDays     *int32 `json:"payout_days,omitempty"`
+	ReturnDays     *int32 `json:"return_days,omitempty"`
+	ReturnReminder *int32 `json:"return_reminder,omitempty"`
+
+	// SecondPersonAbove In minor units.
+	SecondPersonAbove *int64 `json:"second_person_above,omitempty"`
+	SelfServiceDays   *int32 `json:"self_service_days,omitempty"`
+}
+
+// PolicySession defines model for PolicySession.
+type PolicySession struct {
+	AbsoluteHours          *int32 `json:"absolute_hours,omitempty"`
+	IdleMinutes            *int32 `json:"idle_minutes,omitempty"`
+	RecoveryMails          *int32 `json:"recovery_mails,omitempty"`
+	RecoveryMinutes        *int32 `json:"recovery_minutes,omitempty"`
+	TemporaryPasswordHours *int32 `json:"temporary_password_hours,omitempty"`
+	TriesPerAddress        *int32 `json:"tries_per_address,omitempty"`
+	TriesPerUser           *int32 `json:"tries_per_user,omitempty"`
+	TriesPerUserAnywhere   *int32 `json:"tries_per_user_anywhere,omitempty"`
+}
+
+// PolicyShipping defines model for PolicyShipping.
+type PolicyShipping struct {
+	PromiseFrom *int32 `json:"promise_from,omitempty"`
+	PromiseTo   *int32 `json:"promise_to,omitempty"`
+}
+
+// PolicyTokens defines model for PolicyTokens.
+type PolicyTokens struct {
+	OldYears     *int32 `json:"old_years,omitempty"`
+	WarrantyDays *int32 `json:"warranty_days,omitempty"`
 }
 
 // Problem A problem document (RFC 9457).
@@ -716,8 +1116,9 @@ type ProblemError struct {
 
 // Product defines model for Product.
 type Product struct {
-	Description string      `json:"description"`
-	Kind        ProductKind `json:"kind"`
+	BaseKind    *ProductKind `json:"base_kind,omitempty"`
+	Description string       `json:"description"`
+	Kind        ProductKind  `json:"kind"`
 
 	// Level Of the credential that it becomes.
 	Level int32 `json:"level"`
@@ -746,6 +1147,105 @@ type ProductList struct {
 	Items []Product `json:"items"`
 }
 
+// PublishedPolicy defines model for PublishedPolicy.
+type PublishedPolicy struct {
+	// Current New agreements are made under it.
+	Current     bool      `json:"current"`
+	EffectiveAt time.Time `json:"effective_at"`
+
+	// Policy Every number of the policy.
+	Policy  Policy `json:"policy"`
+	Version int32  `json:"version"`
+}
+
+// QuotedLine defines model for QuotedLine.
+type QuotedLine struct {
+	BeneficiaryID string  `json:"beneficiary_id"`
+	CredentialID  *string `json:"credential_id,omitempty"`
+
+	// NewExpiry Of a renewal: one term from the old expiry.
+	NewExpiry  *time.Time `json:"new_expiry,omitempty"`
+	Position   int32      `json:"position"`
+	Price      Money      `json:"price"`
+	ProductSKU string     `json:"product_sku"`
+
+	// Warranty Free because the warranty covers it.
+	Warranty *bool `json:"warranty,omitempty"`
+}
+
+// Reason defines model for Reason.
+type Reason struct {
+	// Reason For the audit trail. No personal data.
+	Reason string `json:"reason"`
+}
+
+// Refund defines model for Refund.
+type Refund struct {
+	// AllowedActions What the caller may do with it now.
+	AllowedActions AllowedActions `json:"allowed_actions"`
+	BankDue        Money          `json:"bank_due"`
+	CardDue        Money          `json:"card_due"`
+	CardRefundedAt *time.Time     `json:"card_refunded_at,omitempty"`
+
+	// CreditNote Examples: CN-10001
+	CreditNote *string    `json:"credit_note,omitempty"`
+	CreditedAt *time.Time `json:"credited_at,omitempty"`
+	DecidedAt  *time.Time `json:"decided_at,omitempty"`
+	DecidedBy  *string    `json:"decided_by,omitempty"`
+	EndedAt    *time.Time `json:"ended_at,omitempty"`
+
+	// ID Examples: rf_06e2k8w0000000000000000001
+	ID          string       `json:"id"`
+	Lines       []RefundLine `json:"lines"`
+	Note        *string      `json:"note,omitempty"`
+	OrderNumber string       `json:"order_number"`
+	Reason      RefundReason `json:"reason"`
+
+	// Rejection Why it was rejected.
+	Rejection   *string   `json:"rejection,omitempty"`
+	RequestedAt time.Time `json:"requested_at"`
+	RequestedBy string    `json:"requested_by"`
+
+	// ReturnBy From then on, what has not come back is not refunded.
+	ReturnBy *time.Time `json:"return_by,omitempty"`
+
+	// Returns The tokens that must come back.
+	Returns []ExpectedReturn `json:"returns"`
+
+	// SecondPerson Somebody else than who asked for it decides.
+	SecondPerson bool `json:"second_person"`
+
+	// Status `returning`: a token must come back first; `credited`: the buyer keeps the money as credit.
+	Status RefundStatus `json:"status"`
+	Total  Money        `json:"total"`
+}
+
+// RefundLine defines model for RefundLine.
+type RefundLine struct {
+	Amount Money `json:"amount"`
+
+	// DroppedAt It left the refund.
+	DroppedAt *time.Time `json:"dropped_at,omitempty"`
+
+	// Position In the order.
+	Position int32 `json:"position"`
+
+	// UndoneAt Its key is void, its credential revoked.
+	UndoneAt *time.Time `json:"undone_at,omitempty"`
+}
+
+// RefundPage defines model for RefundPage.
+type RefundPage struct {
+	Items      []Refund `json:"items"`
+	NextCursor *string  `json:"next_cursor,omitempty"`
+}
+
+// RefundReason defines model for RefundReason.
+type RefundReason = models.RefundReason
+
+// RefundStatus `returning`: a token must come back first; `credited`: the buyer keeps the money as credit.
+type RefundStatus = models.RefundStatus
+
 // RejectedCheckpoint defines model for RejectedCheckpoint.
 type RejectedCheckpoint struct {
 	Detail string `json:"detail"`
@@ -754,11 +1254,58 @@ type RejectedCheckpoint struct {
 	Line int64 `json:"line"`
 }
 
+// RenewalWindow When and to what a credential can be renewed.
+type RenewalWindow struct {
+	// LastInvoice Before it, an invoice can be asked for.
+	LastInvoice time.Time `json:"last_invoice"`
+
+	// LastRenewal Before it, a card is taken.
+	LastRenewal time.Time `json:"last_renewal"`
+
+	// NewExpiry One term from the old expiry, whenever it is paid.
+	NewExpiry time.Time `json:"new_expiry"`
+
+	// Open Now, in any way.
+	Open  bool      `json:"open"`
+	Opens time.Time `json:"opens"`
+}
+
+// ReplacementReason Why a token is replaced. The first three are free within the warranty.
+type ReplacementReason = models.ReplacementReason
+
+// Resync defines model for Resync.
+type Resync struct {
+	FirstCode string `json:"first_code"`
+
+	// SecondCode The next one.
+	SecondCode string `json:"second_code"`
+}
+
 // RetentionClass defines model for RetentionClass.
 type RetentionClass = models.RetentionClass
 
+// RevocationRequest defines model for RevocationRequest.
+type RevocationRequest struct {
+	// AuthenticatorID This one only; the credential and everything bound to it, where nothing is said.
+	AuthenticatorID *string `json:"authenticator_id,omitempty"`
+
+	// Confirm That it is for good. Without it the answer says what would happen.
+	Confirm *bool `json:"confirm,omitempty"`
+
+	// Note For the audit trail. No personal data.
+	Note   *string             `json:"note,omitempty"`
+	Reason models.RevokeReason `json:"reason"`
+}
+
 // Role defines model for Role.
 type Role = models.Role
+
+// SandboxClock defines model for SandboxClock.
+type SandboxClock struct {
+	// AheadSeconds Of real time.
+	AheadSeconds int64     `json:"ahead_seconds"`
+	Now          time.Time `json:"now"`
+}
 
 // Session defines model for Session.
 type Session struct {
@@ -767,8 +1314,11 @@ type Session struct {
 	ID        string    `json:"id"`
 
 	// Level 2 not proofed, 3 proofed; 0 with a password only.
-	Level int32  `json:"level"`
-	Roles []Role `json:"roles"`
+	Level int32 `json:"level"`
+
+	// MustChangePassword The password is a temporary one; nothing else can be done before it is changed.
+	MustChangePassword *bool  `json:"must_change_password,omitempty"`
+	Roles              []Role `json:"roles"`
 
 	// Strength How a person proved who they are.
 	Strength Strength `json:"strength"`
@@ -863,6 +1413,15 @@ type SupportCasePage struct {
 	NextCursor *string       `json:"next_cursor,omitempty"`
 }
 
+// Suspender defines model for Suspender.
+type Suspender = models.Suspender
+
+// Suspension defines model for Suspension.
+type Suspension struct {
+	// Reason For the audit trail; an administrator and support must give one. No personal data.
+	Reason *string `json:"reason,omitempty"`
+}
+
 // Timeline What happens next, when and why, and what happens if nobody acts.
 type Timeline struct {
 	// AllowedActions What the caller may do with it now.
@@ -872,10 +1431,15 @@ type Timeline struct {
 	At time.Time `json:"at"`
 
 	// IfNobodyActs In plain words.
-	IfNobodyActs *string     `json:"if_nobody_acts,omitempty"`
-	Milestones   []Milestone `json:"milestones"`
-	Next         *Milestone  `json:"next,omitempty"`
-	Status       string      `json:"status"`
+	IfNobodyActs *string `json:"if_nobody_acts,omitempty"`
+
+	// Milestones All that are ahead, in order.
+	Milestones []Milestone `json:"milestones"`
+	Next       *Milestone  `json:"next,omitempty"`
+
+	// Past What has happened, in order.
+	Past   []Milestone `json:"past,omitempty"`
+	Status string      `json:"status"`
 
 	// Subject The order number or the id.
 	Subject string `json:"subject"`
@@ -917,6 +1481,9 @@ type TokenAlgorithm string
 // TokenKind defines model for Token.Kind.
 type TokenKind string
 
+// TokenCondition `unseen`: the carrier says that it came back; `lost`: it never reached the buyer.
+type TokenCondition = models.TokenCondition
+
 // TokenStatus defines model for TokenStatus.
 type TokenStatus = models.TokenStatus
 
@@ -938,8 +1505,97 @@ type Verification struct {
 	Strength *Strength `json:"strength,omitempty"`
 }
 
+// Wake A moment at which a lifecycle had something due.
+type Wake struct {
+	// At On the sandbox's clock.
+	At time.Time `json:"at"`
+
+	// WorkflowID Examples: credential/cr_06e2k8w0000000000000000001
+	WorkflowID string `json:"workflow_id"`
+}
+
+// WhatIfChange A credential that would change.
+type WhatIfChange struct {
+	Changes      []WhatIfDate     `json:"changes"`
+	CredentialID string           `json:"credential_id"`
+	Line         WhatIfChangeLine `json:"line"`
+
+	// Status Derived from the phase, the dates and the authenticators, at the moment of the answer.
+	Status DisplayedStatus `json:"status"`
+
+	// Then Derived from the phase, the dates and the authenticators, at the moment of the answer.
+	Then DisplayedStatus `json:"then"`
+
+	// Version Of the policy that it was bought under.
+	Version int32 `json:"version"`
+}
+
+// WhatIfChangeLine defines model for WhatIfChange.Line.
+type WhatIfChangeLine string
+
+// WhatIfDate A change of state that would come at another moment.
+type WhatIfDate struct {
+	// From As it was agreed.
+	From time.Time `json:"from"`
+
+	// To Under the changed policy.
+	To   time.Time      `json:"to"`
+	What WhatIfDateWhat `json:"what"`
+}
+
+// WhatIfDateWhat defines model for WhatIfDate.What.
+type WhatIfDateWhat string
+
+// WhatIfFailure The last line of a preview that could not be finished.
+type WhatIfFailure struct {
+	Line WhatIfFailureLine `json:"line"`
+
+	// Problem A problem document (RFC 9457).
+	Problem Problem `json:"problem"`
+}
+
+// WhatIfFailureLine defines model for WhatIfFailure.Line.
+type WhatIfFailureLine string
+
+// WhatIfHeader The first line of a preview.
+type WhatIfHeader struct {
+	// At The moment of the comparison.
+	At   time.Time        `json:"at"`
+	Line WhatIfHeaderLine `json:"line"`
+
+	// Policy Every number of the policy.
+	Policy Policy `json:"policy"`
+
+	// Version That the change is laid over.
+	Version int32 `json:"version"`
+}
+
+// WhatIfHeaderLine defines model for WhatIfHeader.Line.
+type WhatIfHeaderLine string
+
+// WhatIfSummary The last line of a preview that is complete.
+type WhatIfSummary struct {
+	// AtOnce How many of them would be shown in another state now.
+	AtOnce  int64 `json:"at_once"`
+	Changed int64 `json:"changed"`
+
+	// Credentials How many were looked at.
+	Credentials      int64             `json:"credentials"`
+	Line             WhatIfSummaryLine `json:"line"`
+	RevokedEarlier   int64             `json:"revoked_earlier"`
+	RevokedLater     int64             `json:"revoked_later"`
+	SuspendedEarlier int64             `json:"suspended_earlier"`
+	SuspendedLater   int64             `json:"suspended_later"`
+}
+
+// WhatIfSummaryLine defines model for WhatIfSummary.Line.
+type WhatIfSummaryLine string
+
 // AccountID defines model for AccountID.
 type AccountID = string
+
+// AuthenticatorID defines model for AuthenticatorID.
+type AuthenticatorID = string
 
 // CaseID defines model for CaseID.
 type CaseID = string
@@ -965,8 +1621,14 @@ type Limit = int32
 // OrderNumber defines model for OrderNumber.
 type OrderNumber = string
 
+// PolicyVersion defines model for PolicyVersion.
+type PolicyVersion = int32
+
 // Position defines model for Position.
 type Position = int32
+
+// RefundID defines model for RefundID.
+type RefundID = string
 
 // SKU defines model for SKU.
 type SKU = string
@@ -995,6 +1657,24 @@ type CreateAccountParams struct {
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
+// ChangePasswordParams defines parameters for ChangePassword.
+type ChangePasswordParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ResetPasswordParams defines parameters for ResetPassword.
+type ResetPasswordParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ListCredentialsParams defines parameters for ListCredentials.
+type ListCredentialsParams struct {
+	// AccountID For an organization's administrator, an account of the same organization; for staff, any.
+	AccountID *string `form:"account_id,omitempty" json:"account_id,omitempty"`
+}
+
 // ListCredentialAuditEventsParams defines parameters for ListCredentialAuditEvents.
 type ListCredentialAuditEventsParams struct {
 	// Cursor `next_cursor` of the page before.
@@ -1004,8 +1684,47 @@ type ListCredentialAuditEventsParams struct {
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// ResetAuthenticatorParams defines parameters for ResetAuthenticator.
+type ResetAuthenticatorParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ResyncAuthenticatorParams defines parameters for ResyncAuthenticator.
+type ResyncAuthenticatorParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
 // RegisterHardwareTokenParams defines parameters for RegisterHardwareToken.
 type RegisterHardwareTokenParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ListCredentialNoticesParams defines parameters for ListCredentialNotices.
+type ListCredentialNoticesParams struct {
+	// Cursor `next_cursor` of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit At most so many items.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ReenableCredentialParams defines parameters for ReenableCredential.
+type ReenableCredentialParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// RevokeCredentialParams defines parameters for RevokeCredential.
+type RevokeCredentialParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// SuspendCredentialParams defines parameters for SuspendCredential.
+type SuspendCredentialParams struct {
 	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
@@ -1065,6 +1784,12 @@ type ResendLicenseKeyParams struct {
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
+// RequestRefundParams defines parameters for RequestRefund.
+type RequestRefundParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
 // ListPaymentsParams defines parameters for ListPayments.
 type ListPaymentsParams struct {
 	// Cursor `next_cursor` of the page before.
@@ -1087,6 +1812,53 @@ type ListProductsParams struct {
 
 	// Partner Only what this partner accepts.
 	Partner *string `form:"partner,omitempty" json:"partner,omitempty"`
+}
+
+// ListRefundsParams defines parameters for ListRefunds.
+type ListRefundsParams struct {
+	Status *RefundStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Cursor `next_cursor` of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit At most so many items.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ApproveRefundParams defines parameters for ApproveRefund.
+type ApproveRefundParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// KeepRefundAsCreditParams defines parameters for KeepRefundAsCredit.
+type KeepRefundAsCreditParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// RecordPayoutParams defines parameters for RecordPayout.
+type RecordPayoutParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// RejectRefundParams defines parameters for RejectRefund.
+type RejectRefundParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// WithdrawRefundParams defines parameters for WithdrawRefund.
+type WithdrawRefundParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// AdvanceSandboxClockParams defines parameters for AdvanceSandboxClock.
+type AdvanceSandboxClockParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
 // ListShipmentsParams defines parameters for ListShipments.
@@ -1166,8 +1938,17 @@ type RetireTokenParams struct {
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
+// RecordReturnParams defines parameters for RecordReturn.
+type RecordReturnParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
 // ReceiveCarrierEventJSONBody defines parameters for ReceiveCarrierEvent.
 type ReceiveCarrierEventJSONBody = map[string]interface{}
+
+// ReceiveMailEventJSONBody defines parameters for ReceiveMailEvent.
+type ReceiveMailEventJSONBody = []map[string]interface{}
 
 // ReceivePaymentEventJSONBody defines parameters for ReceivePaymentEvent.
 type ReceivePaymentEventJSONBody = map[string]interface{}
@@ -1175,11 +1956,35 @@ type ReceivePaymentEventJSONBody = map[string]interface{}
 // CreateAccountJSONRequestBody defines body for CreateAccount for application/json ContentType.
 type CreateAccountJSONRequestBody = NewAccount
 
+// ChangePasswordJSONRequestBody defines body for ChangePassword for application/json ContentType.
+type ChangePasswordJSONRequestBody = PasswordChange
+
+// ResetPasswordJSONRequestBody defines body for ResetPassword for application/json ContentType.
+type ResetPasswordJSONRequestBody = Reason
+
+// ResetAuthenticatorJSONRequestBody defines body for ResetAuthenticator for application/json ContentType.
+type ResetAuthenticatorJSONRequestBody = AuthenticatorReset
+
+// ResyncAuthenticatorJSONRequestBody defines body for ResyncAuthenticator for application/json ContentType.
+type ResyncAuthenticatorJSONRequestBody = Resync
+
 // RegisterHardwareTokenJSONRequestBody defines body for RegisterHardwareToken for application/json ContentType.
 type RegisterHardwareTokenJSONRequestBody = NewHardwareToken
 
+// ReenableCredentialJSONRequestBody defines body for ReenableCredential for application/json ContentType.
+type ReenableCredentialJSONRequestBody = Suspension
+
+// RevokeCredentialJSONRequestBody defines body for RevokeCredential for application/json ContentType.
+type RevokeCredentialJSONRequestBody = RevocationRequest
+
+// SuspendCredentialJSONRequestBody defines body for SuspendCredential for application/json ContentType.
+type SuspendCredentialJSONRequestBody = Suspension
+
 // ActivateLicenseKeyJSONRequestBody defines body for ActivateLicenseKey for application/json ContentType.
 type ActivateLicenseKeyJSONRequestBody = NewActivation
+
+// QuoteOrderJSONRequestBody defines body for QuoteOrder for application/json ContentType.
+type QuoteOrderJSONRequestBody = NewOrderQuote
 
 // CreateOrderJSONRequestBody defines body for CreateOrder for application/json ContentType.
 type CreateOrderJSONRequestBody = NewOrder
@@ -1190,8 +1995,32 @@ type CancelOrderJSONRequestBody = Cancellation
 // CreateChargeJSONRequestBody defines body for CreateCharge for application/json ContentType.
 type CreateChargeJSONRequestBody = NewCharge
 
+// RequestRefundJSONRequestBody defines body for RequestRefund for application/json ContentType.
+type RequestRefundJSONRequestBody = NewRefund
+
+// RequestPasswordRecoveryJSONRequestBody defines body for RequestPasswordRecovery for application/json ContentType.
+type RequestPasswordRecoveryJSONRequestBody = NewPasswordRecovery
+
+// RecoverPasswordJSONRequestBody defines body for RecoverPassword for application/json ContentType.
+type RecoverPasswordJSONRequestBody = PasswordRecovery
+
 // RecordPaymentJSONRequestBody defines body for RecordPayment for application/json ContentType.
 type RecordPaymentJSONRequestBody = NewPayment
+
+// PreviewPolicyJSONRequestBody defines body for PreviewPolicy for application/json ContentType.
+type PreviewPolicyJSONRequestBody = PolicyChange
+
+// ApproveRefundJSONRequestBody defines body for ApproveRefund for application/json ContentType.
+type ApproveRefundJSONRequestBody = Reason
+
+// RecordPayoutJSONRequestBody defines body for RecordPayout for application/json ContentType.
+type RecordPayoutJSONRequestBody = NewPayout
+
+// RejectRefundJSONRequestBody defines body for RejectRefund for application/json ContentType.
+type RejectRefundJSONRequestBody = Reason
+
+// AdvanceSandboxClockJSONRequestBody defines body for AdvanceSandboxClock for application/json ContentType.
+type AdvanceSandboxClockJSONRequestBody = ClockAdvance
 
 // CreateSessionJSONRequestBody defines body for CreateSession for application/json ContentType.
 type CreateSessionJSONRequestBody = NewSession
@@ -1211,11 +2040,20 @@ type RestoreTokenJSONRequestBody = StockReason
 // RetireTokenJSONRequestBody defines body for RetireToken for application/json ContentType.
 type RetireTokenJSONRequestBody = StockReason
 
+// RecordReturnJSONRequestBody defines body for RecordReturn for application/json ContentType.
+type RecordReturnJSONRequestBody = NewReturn
+
+// RecoverUserIDJSONRequestBody defines body for RecoverUserID for application/json ContentType.
+type RecoverUserIDJSONRequestBody = NewUserIDRecovery
+
 // CreateVerificationJSONRequestBody defines body for CreateVerification for application/json ContentType.
 type CreateVerificationJSONRequestBody = NewVerification
 
 // ReceiveCarrierEventJSONRequestBody defines body for ReceiveCarrierEvent for application/json ContentType.
 type ReceiveCarrierEventJSONRequestBody = ReceiveCarrierEventJSONBody
+
+// ReceiveMailEventJSONRequestBody defines body for ReceiveMailEvent for application/json ContentType.
+type ReceiveMailEventJSONRequestBody = ReceiveMailEventJSONBody
 
 // ReceivePaymentEventJSONRequestBody defines body for ReceivePaymentEvent for application/json ContentType.
 type ReceivePaymentEventJSONRequestBody = ReceivePaymentEventJSONBody
@@ -1323,10 +2161,46 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/accounts/me (the `GetOwnAccount` operationId).
 	GetOwnAccount(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ChangePasswordWithBody Change the password
+	//
+	// Ends every other session of the account. A temporary password is changed here before anything else can be done; wrong old passwords are throttled.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/accounts/me/password (the `ChangePassword` operationId).
+	ChangePasswordWithBody(ctx context.Context, params *ChangePasswordParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ChangePassword Change the password
+	//
+	// Ends every other session of the account. A temporary password is changed here before anything else can be done; wrong old passwords are throttled.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/accounts/me/password (the `ChangePassword` operationId).
+	ChangePassword(ctx context.Context, params *ChangePasswordParams, body ChangePasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetAccount One account
 	//
 	// Corresponds with GET /v1/accounts/{account_id} (the `GetAccount` operationId).
 	GetAccount(ctx context.Context, accountID AccountID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ResetPasswordWithBody Mail a temporary password
+	//
+	// Ends every session of the account and mails a temporary password, which must be changed at the next login. Nobody but the person sees it.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/accounts/{account_id}/password-reset (the `ResetPassword` operationId).
+	ResetPasswordWithBody(ctx context.Context, accountID AccountID, params *ResetPasswordParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ResetPassword Mail a temporary password
+	//
+	// Ends every session of the account and mails a temporary password, which must be changed at the next login. Nobody but the person sees it.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/accounts/{account_id}/password-reset (the `ResetPassword` operationId).
+	ResetPassword(ctx context.Context, accountID AccountID, params *ResetPasswordParams, body ResetPasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// VerifyAudit Check the audit chains
 	//
@@ -1335,10 +2209,12 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/audit/verification (the `VerifyAudit` operationId).
 	VerifyAudit(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// ListCredentials The caller's credentials
+	// ListCredentials Credentials of an account
+	//
+	// The caller's own, or those of an account that the caller administers.
 	//
 	// Corresponds with GET /v1/credentials (the `ListCredentials` operationId).
-	ListCredentials(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+	ListCredentials(ctx context.Context, params *ListCredentialsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetCredential One credential
 	//
@@ -1349,6 +2225,42 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/credentials/{credential_id}/audit-events (the `ListCredentialAuditEvents` operationId).
 	ListCredentialAuditEvents(ctx context.Context, credentialID CredentialID, params *ListCredentialAuditEventsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ResetAuthenticatorWithBody Let a token be resynchronized again after too many wrong codes
+	//
+	// The person proves the token with two codes all the same; this unlocks nothing by itself.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/credentials/{credential_id}/authenticators/{authenticator_id}/reset (the `ResetAuthenticator` operationId).
+	ResetAuthenticatorWithBody(ctx context.Context, credentialID CredentialID, authenticatorID AuthenticatorID, params *ResetAuthenticatorParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ResetAuthenticator Let a token be resynchronized again after too many wrong codes
+	//
+	// The person proves the token with two codes all the same; this unlocks nothing by itself.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/credentials/{credential_id}/authenticators/{authenticator_id}/reset (the `ResetAuthenticator` operationId).
+	ResetAuthenticator(ctx context.Context, credentialID CredentialID, authenticatorID AuthenticatorID, params *ResetAuthenticatorParams, body ResetAuthenticatorJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ResyncAuthenticatorWithBody Resynchronize a locked or drifted token
+	//
+	// Two consecutive one-time passwords; success unlocks the token, and the very next code works. Wrong pairs are counted; after the policy's limit only support can reset it.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/credentials/{credential_id}/authenticators/{authenticator_id}/resync (the `ResyncAuthenticator` operationId).
+	ResyncAuthenticatorWithBody(ctx context.Context, credentialID CredentialID, authenticatorID AuthenticatorID, params *ResyncAuthenticatorParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ResyncAuthenticator Resynchronize a locked or drifted token
+	//
+	// Two consecutive one-time passwords; success unlocks the token, and the very next code works. Wrong pairs are counted; after the policy's limit only support can reset it.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/credentials/{credential_id}/authenticators/{authenticator_id}/resync (the `ResyncAuthenticator` operationId).
+	ResyncAuthenticator(ctx context.Context, credentialID CredentialID, authenticatorID AuthenticatorID, params *ResyncAuthenticatorParams, body ResyncAuthenticatorJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// RegisterHardwareTokenWithBody Register a hardware token
 	//
@@ -1367,6 +2279,65 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/credentials/{credential_id}/hardware-tokens (the `RegisterHardwareToken` operationId).
 	RegisterHardwareToken(ctx context.Context, credentialID CredentialID, params *RegisterHardwareTokenParams, body RegisterHardwareTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListCredentialNotices The mails about a credential, oldest first, with the evidence of their delivery
+	//
+	// Corresponds with GET /v1/credentials/{credential_id}/notices (the `ListCredentialNotices` operationId).
+	ListCredentialNotices(ctx context.Context, credentialID CredentialID, params *ListCredentialNoticesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReenableCredentialWithBody Lift a suspension
+	//
+	// By the person, unless an administrator has suspended it. After the end of the term it is expired then, and waits for its renewal.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/credentials/{credential_id}/re-enabling (the `ReenableCredential` operationId).
+	ReenableCredentialWithBody(ctx context.Context, credentialID CredentialID, params *ReenableCredentialParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReenableCredential Lift a suspension
+	//
+	// By the person, unless an administrator has suspended it. After the end of the term it is expired then, and waits for its renewal.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/credentials/{credential_id}/re-enabling (the `ReenableCredential` operationId).
+	ReenableCredential(ctx context.Context, credentialID CredentialID, params *ReenableCredentialParams, body ReenableCredentialJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RevokeCredentialWithBody Revoke a credential or one authenticator, for good
+	//
+	// At once and for good: sessions end, the password is reset and a temporary one mailed. Without `confirm` it is refused, with what would happen. Works while the workflow engine is down.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/credentials/{credential_id}/revocation (the `RevokeCredential` operationId).
+	RevokeCredentialWithBody(ctx context.Context, credentialID CredentialID, params *RevokeCredentialParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RevokeCredential Revoke a credential or one authenticator, for good
+	//
+	// At once and for good: sessions end, the password is reset and a temporary one mailed. Without `confirm` it is refused, with what would happen. Works while the workflow engine is down.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/credentials/{credential_id}/revocation (the `RevokeCredential` operationId).
+	RevokeCredential(ctx context.Context, credentialID CredentialID, params *RevokeCredentialParams, body RevokeCredentialJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SuspendCredentialWithBody Suspend a credential
+	//
+	// Misplaced, for example: no login until it is re-enabled. Done by the person, an administrator of the same organization, or support; the latter two give a reason, and what they suspend only an administrator can lift. Works while the workflow engine is down. A suspension that lasts ends in the revocation (see the timeline).
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/credentials/{credential_id}/suspension (the `SuspendCredential` operationId).
+	SuspendCredentialWithBody(ctx context.Context, credentialID CredentialID, params *SuspendCredentialParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SuspendCredential Suspend a credential
+	//
+	// Misplaced, for example: no login until it is re-enabled. Done by the person, an administrator of the same organization, or support; the latter two give a reason, and what they suspend only an administrator can lift. Works while the workflow engine is down. A suspension that lasts ends in the revocation (see the timeline).
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/credentials/{credential_id}/suspension (the `SuspendCredential` operationId).
+	SuspendCredential(ctx context.Context, credentialID CredentialID, params *SuspendCredentialParams, body SuspendCredentialJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetCredentialTimeline What happens next with a credential, when and why
 	//
@@ -1413,6 +2384,24 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/license-keys/activations (the `ActivateLicenseKey` operationId).
 	ActivateLicenseKey(ctx context.Context, params *ActivateLicenseKeyParams, body ActivateLicenseKeyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// QuoteOrderWithBody What an order would cost and do
+	//
+	// Prices and, for a renewal, the new expiry of each line: one term from the old expiry, never from the payment. `warnings` say what the buyer may not have meant, such as buying anew what could be renewed. Refuses what an order would refuse.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/order-quotes (the `QuoteOrder` operationId).
+	QuoteOrderWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// QuoteOrder What an order would cost and do
+	//
+	// Prices and, for a renewal, the new expiry of each line: one term from the old expiry, never from the payment. `warnings` say what the buyer may not have meant, such as buying anew what could be renewed. Refuses what an order would refuse.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/order-quotes (the `QuoteOrder` operationId).
+	QuoteOrder(ctx context.Context, body QuoteOrderJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListOrders Orders, newest first
 	//
 	// Buyers see their own orders; billing and support see all.
@@ -1422,7 +2411,7 @@ type ClientInterface interface {
 
 	// CreateOrderWithBody Place an order
 	//
-	// Answers with the sales-order number at once. An order by invoice waits for the money: no license key exists before the invoice is paid in full. A card is authorized and captured after the answer; follow the order to see how that went. If the answer is 503 the order was recorded, and the same call under the same key goes on with it.
+	// Buys, renews or replaces: a line that names a `credential_id` renews that credential or replaces its token, and an organization's administrator may renew for others and oneself in one order. `warnings` say what the buyer may not have meant. Answers with the sales-order number at once. An order by invoice waits for the money: no license key exists before the invoice is paid in full. A card is authorized and captured after the answer; follow the order to see how that went. If the answer is 503 the order was recorded, and the same call under the same key goes on with it.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -1431,7 +2420,7 @@ type ClientInterface interface {
 
 	// CreateOrder Place an order
 	//
-	// Answers with the sales-order number at once. An order by invoice waits for the money: no license key exists before the invoice is paid in full. A card is authorized and captured after the answer; follow the order to see how that went. If the answer is 503 the order was recorded, and the same call under the same key goes on with it.
+	// Buys, renews or replaces: a line that names a `credential_id` renews that credential or replaces its token, and an organization's administrator may renew for others and oneself in one order. `warnings` say what the buyer may not have meant. Answers with the sales-order number at once. An order by invoice waits for the money: no license key exists before the invoice is paid in full. A card is authorized and captured after the answer; follow the order to see how that went. If the answer is 503 the order was recorded, and the same call under the same key goes on with it.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -1489,10 +2478,64 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/orders/{order_number}/lines/{position}/license-key/resend (the `ResendLicenseKey` operationId).
 	ResendLicenseKey(ctx context.Context, orderNumber OrderNumber, position Position, params *ResendLicenseKeyParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// RequestRefundWithBody Ask for the money of a paid order back
+	//
+	// Cancels what was paid for: a credit note is written, the license keys become void, and the money goes back to where it came from. Above the policy's limit a second person of billing approves it; a token that was shipped must come back first. Follow the refund.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/orders/{order_number}/refunds (the `RequestRefund` operationId).
+	RequestRefundWithBody(ctx context.Context, orderNumber OrderNumber, params *RequestRefundParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RequestRefund Ask for the money of a paid order back
+	//
+	// Cancels what was paid for: a credit note is written, the license keys become void, and the money goes back to where it came from. Above the policy's limit a second person of billing approves it; a token that was shipped must come back first. Follow the refund.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/orders/{order_number}/refunds (the `RequestRefund` operationId).
+	RequestRefund(ctx context.Context, orderNumber OrderNumber, params *RequestRefundParams, body RequestRefundJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetOrderTimeline What happens next with an order, when and why
 	//
 	// Corresponds with GET /v1/orders/{order_number}/timeline (the `GetOrderTimeline` operationId).
 	GetOrderTimeline(ctx context.Context, orderNumber OrderNumber, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RequestPasswordRecoveryWithBody Mail a link that sets a new password
+	//
+	// The link works once, for an hour. Whether such an account exists is not told: the answer is the same, in the same time.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/password-recoveries (the `RequestPasswordRecovery` operationId).
+	RequestPasswordRecoveryWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RequestPasswordRecovery Mail a link that sets a new password
+	//
+	// The link works once, for an hour. Whether such an account exists is not told: the answer is the same, in the same time.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/password-recoveries (the `RequestPasswordRecovery` operationId).
+	RequestPasswordRecovery(ctx context.Context, body RequestPasswordRecoveryJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RecoverPasswordWithBody Set a new password with the token of a mailed link
+	//
+	// Ends every session of the account.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/password-recoveries/completion (the `RecoverPassword` operationId).
+	RecoverPasswordWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RecoverPassword Set a new password with the token of a mailed link
+	//
+	// Ends every session of the account.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/password-recoveries/completion (the `RecoverPassword` operationId).
+	RecoverPassword(ctx context.Context, body RecoverPasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListPayments Payments, newest first, with what is unapplied
 	//
@@ -1517,6 +2560,36 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/payments (the `RecordPayment` operationId).
 	RecordPayment(ctx context.Context, params *RecordPaymentParams, body RecordPaymentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListPolicies Every version of the policy, newest first
+	//
+	// A version never changes; an order and a credential keep the one that they were bought under.
+	//
+	// Corresponds with GET /v1/policies (the `ListPolicies` operationId).
+	ListPolicies(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetPolicy One version of the policy
+	//
+	// Corresponds with GET /v1/policies/{policy_version} (the `GetPolicy` operationId).
+	GetPolicy(ctx context.Context, policyVersion PolicyVersion, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PreviewPolicyWithBody Which credentials would change state under another policy, and when
+	//
+	// The body is a part of a policy, laid over the version: members that it names replace that version's, lists as a whole. Every credential that is not revoked is looked at under the policy that it was bought under and under the changed one. The answer is streamed, one JSON value a line: a header, one line for each credential whose state or dates would change, and a summary. Without the summary the answer was cut off. Nothing changes.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/policies/{policy_version}/what-if (the `PreviewPolicy` operationId).
+	PreviewPolicyWithBody(ctx context.Context, policyVersion PolicyVersion, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PreviewPolicy Which credentials would change state under another policy, and when
+	//
+	// The body is a part of a policy, laid over the version: members that it names replace that version's, lists as a whole. Every credential that is not revoked is looked at under the policy that it was bought under and under the changed one. The answer is streamed, one JSON value a line: a header, one line for each credential whose state or dates would change, and a summary. Without the summary the answer was cut off. Nothing changes.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/policies/{policy_version}/what-if (the `PreviewPolicy` operationId).
+	PreviewPolicy(ctx context.Context, policyVersion PolicyVersion, body PreviewPolicyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListProducts What can be bought
 	//
 	// Corresponds with GET /v1/products (the `ListProducts` operationId).
@@ -1526,6 +2599,111 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/products/{sku} (the `GetProduct` operationId).
 	GetProduct(ctx context.Context, sku SKU, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListRefunds Refunds, newest first
+	//
+	// Buyers see those of their own orders; staff see all.
+	//
+	// Corresponds with GET /v1/refunds (the `ListRefunds` operationId).
+	ListRefunds(ctx context.Context, params *ListRefundsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetRefund One refund
+	//
+	// Corresponds with GET /v1/refunds/{refund_id} (the `GetRefund` operationId).
+	GetRefund(ctx context.Context, refundID RefundID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ApproveRefundWithBody Approve a refund above the limit
+	//
+	// Somebody else than whoever asked for it.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/refunds/{refund_id}/approval (the `ApproveRefund` operationId).
+	ApproveRefundWithBody(ctx context.Context, refundID RefundID, params *ApproveRefundParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ApproveRefund Approve a refund above the limit
+	//
+	// Somebody else than whoever asked for it.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/refunds/{refund_id}/approval (the `ApproveRefund` operationId).
+	ApproveRefund(ctx context.Context, refundID RefundID, params *ApproveRefundParams, body ApproveRefundJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// KeepRefundAsCredit Let the buyer keep the money as credit
+	//
+	// Corresponds with POST /v1/refunds/{refund_id}/credit (the `KeepRefundAsCredit` operationId).
+	KeepRefundAsCredit(ctx context.Context, refundID RefundID, params *KeepRefundAsCreditParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetCreditNotePDF The credit note as PDF
+	//
+	// Corresponds with GET /v1/refunds/{refund_id}/credit-note.pdf (the `GetCreditNotePDF` operationId).
+	GetCreditNotePDF(ctx context.Context, refundID RefundID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RecordPayoutWithBody Record that billing has paid the customer credit out
+	//
+	// Where a bank transfer had paid: the money stands as customer credit until it is paid out.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/refunds/{refund_id}/payout (the `RecordPayout` operationId).
+	RecordPayoutWithBody(ctx context.Context, refundID RefundID, params *RecordPayoutParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RecordPayout Record that billing has paid the customer credit out
+	//
+	// Where a bank transfer had paid: the money stands as customer credit until it is paid out.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/refunds/{refund_id}/payout (the `RecordPayout` operationId).
+	RecordPayout(ctx context.Context, refundID RefundID, params *RecordPayoutParams, body RecordPayoutJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RejectRefundWithBody Reject a refund
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/refunds/{refund_id}/rejection (the `RejectRefund` operationId).
+	RejectRefundWithBody(ctx context.Context, refundID RefundID, params *RejectRefundParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RejectRefund Reject a refund
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/refunds/{refund_id}/rejection (the `RejectRefund` operationId).
+	RejectRefund(ctx context.Context, refundID RefundID, params *RejectRefundParams, body RejectRefundJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetRefundTimeline What happens next with a refund, when and why
+	//
+	// Corresponds with GET /v1/refunds/{refund_id}/timeline (the `GetRefundTimeline` operationId).
+	GetRefundTimeline(ctx context.Context, refundID RefundID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// WithdrawRefund Take back the request for a refund
+	//
+	// Corresponds with POST /v1/refunds/{refund_id}/withdrawal (the `WithdrawRefund` operationId).
+	WithdrawRefund(ctx context.Context, refundID RefundID, params *WithdrawRefundParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetSandboxClock The sandbox's now
+	//
+	// Corresponds with GET /v1/sandbox/clock (the `GetSandboxClock` operationId).
+	GetSandboxClock(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AdvanceSandboxClockWithBody Let time pass, in a sandbox
+	//
+	// For every lifecycle in order of due dates, or for one. It may take minutes and goes on though the caller hangs up: the same call under the same key gives the report, or 409 with Retry-After while it runs. One-time passwords follow real time all the same. Sessions end when their time is up; API keys stay.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/sandbox/clock/advance (the `AdvanceSandboxClock` operationId).
+	AdvanceSandboxClockWithBody(ctx context.Context, params *AdvanceSandboxClockParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AdvanceSandboxClock Let time pass, in a sandbox
+	//
+	// For every lifecycle in order of due dates, or for one. It may take minutes and goes on though the caller hangs up: the same call under the same key gives the report, or 409 with Retry-After while it runs. One-time passwords follow real time all the same. Sessions end when their time is up; API keys stay.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/sandbox/clock/advance (the `AdvanceSandboxClock` operationId).
+	AdvanceSandboxClock(ctx context.Context, params *AdvanceSandboxClockParams, body AdvanceSandboxClockJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateSessionWithBody Log in
 	//
@@ -1675,6 +2853,42 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/tokens/{serial}/retire (the `RetireToken` operationId).
 	RetireToken(ctx context.Context, serial Serial, params *RetireTokenParams, body RetireTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// RecordReturnWithBody Record that a shipped token has come back
+	//
+	// The refund that waits for it goes on; where none does, a case is opened. A token that came back is never shipped again.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/tokens/{serial}/return (the `RecordReturn` operationId).
+	RecordReturnWithBody(ctx context.Context, serial Serial, params *RecordReturnParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RecordReturn Record that a shipped token has come back
+	//
+	// The refund that waits for it goes on; where none does, a case is opened. A token that came back is never shipped again.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/tokens/{serial}/return (the `RecordReturn` operationId).
+	RecordReturn(ctx context.Context, serial Serial, params *RecordReturnParams, body RecordReturnJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RecoverUserIDWithBody Mail the user ids of an e-mail address
+	//
+	// Whether there are any is not told; the answer is the same, in the same time.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/user-id-recoveries (the `RecoverUserID` operationId).
+	RecoverUserIDWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RecoverUserID Mail the user ids of an e-mail address
+	//
+	// Whether there are any is not told; the answer is the same, in the same time.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/user-id-recoveries (the `RecoverUserID` operationId).
+	RecoverUserID(ctx context.Context, body RecoverUserIDJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// CreateVerificationWithBody Verify a one-time password
 	//
 	// Says whether a code is right, now, for a person, a credential or a token's serial: exactly one of them is named. The answer is 200 whatever the result; a wrong code is no error of the caller. Works while the workflow engine is down.
@@ -1710,6 +2924,24 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/webhooks/carrier (the `ReceiveCarrierEvent` operationId).
 	ReceiveCarrierEvent(ctx context.Context, body ReceiveCarrierEventJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReceiveMailEventWithBody The mail provider reports what became of a mail
+	//
+	// The signature of the message is its authentication. The body is in the provider's own form.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/webhooks/mail (the `ReceiveMailEvent` operationId).
+	ReceiveMailEventWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReceiveMailEvent The mail provider reports what became of a mail
+	//
+	// The signature of the message is its authentication. The body is in the provider's own form.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/webhooks/mail (the `ReceiveMailEvent` operationId).
+	ReceiveMailEvent(ctx context.Context, body ReceiveMailEventJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ReceivePaymentEventWithBody The card processor reports about a charge
 	//
@@ -1809,11 +3041,87 @@ func (c *Client) GetOwnAccount(ctx context.Context, reqEditors ...RequestEditorF
 	return c.Client.Do(req)
 }
 
+// ChangePasswordWithBody Change the password
+//
+// Ends every other session of the account. A temporary password is changed here before anything else can be done; wrong old passwords are throttled.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/accounts/me/password (the `ChangePassword` operationId).
+func (c *Client) ChangePasswordWithBody(ctx context.Context, params *ChangePasswordParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangePasswordRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ChangePassword Change the password
+//
+// Ends every other session of the account. A temporary password is changed here before anything else can be done; wrong old passwords are throttled.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/accounts/me/password (the `ChangePassword` operationId).
+func (c *Client) ChangePassword(ctx context.Context, params *ChangePasswordParams, body ChangePasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChangePasswordRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetAccount One account
 //
 // Corresponds with GET /v1/accounts/{account_id} (the `GetAccount` operationId).
 func (c *Client) GetAccount(ctx context.Context, accountID AccountID, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetAccountRequest(c.Server, accountID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ResetPasswordWithBody Mail a temporary password
+//
+// Ends every session of the account and mails a temporary password, which must be changed at the next login. Nobody but the person sees it.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/accounts/{account_id}/password-reset (the `ResetPassword` operationId).
+func (c *Client) ResetPasswordWithBody(ctx context.Context, accountID AccountID, params *ResetPasswordParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewResetPasswordRequestWithBody(c.Server, accountID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ResetPassword Mail a temporary password
+//
+// Ends every session of the account and mails a temporary password, which must be changed at the next login. Nobody but the person sees it.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/accounts/{account_id}/password-reset (the `ResetPassword` operationId).
+func (c *Client) ResetPassword(ctx context.Context, accountID AccountID, params *ResetPasswordParams, body ResetPasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewResetPasswordRequest(c.Server, accountID, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1841,11 +3149,13 @@ func (c *Client) VerifyAudit(ctx context.Context, reqEditors ...RequestEditorFn)
 	return c.Client.Do(req)
 }
 
-// ListCredentials The caller's credentials
+// ListCredentials Credentials of an account
+//
+// The caller's own, or those of an account that the caller administers.
 //
 // Corresponds with GET /v1/credentials (the `ListCredentials` operationId).
-func (c *Client) ListCredentials(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewListCredentialsRequest(c.Server)
+func (c *Client) ListCredentials(ctx context.Context, params *ListCredentialsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListCredentialsRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -1886,6 +3196,82 @@ func (c *Client) ListCredentialAuditEvents(ctx context.Context, credentialID Cre
 	return c.Client.Do(req)
 }
 
+// ResetAuthenticatorWithBody Let a token be resynchronized again after too many wrong codes
+//
+// The person proves the token with two codes all the same; this unlocks nothing by itself.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/credentials/{credential_id}/authenticators/{authenticator_id}/reset (the `ResetAuthenticator` operationId).
+func (c *Client) ResetAuthenticatorWithBody(ctx context.Context, credentialID CredentialID, authenticatorID AuthenticatorID, params *ResetAuthenticatorParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewResetAuthenticatorRequestWithBody(c.Server, credentialID, authenticatorID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ResetAuthenticator Let a token be resynchronized again after too many wrong codes
+//
+// The person proves the token with two codes all the same; this unlocks nothing by itself.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/credentials/{credential_id}/authenticators/{authenticator_id}/reset (the `ResetAuthenticator` operationId).
+func (c *Client) ResetAuthenticator(ctx context.Context, credentialID CredentialID, authenticatorID AuthenticatorID, params *ResetAuthenticatorParams, body ResetAuthenticatorJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewResetAuthenticatorRequest(c.Server, credentialID, authenticatorID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ResyncAuthenticatorWithBody Resynchronize a locked or drifted token
+//
+// Two consecutive one-time passwords; success unlocks the token, and the very next code works. Wrong pairs are counted; after the policy's limit only support can reset it.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/credentials/{credential_id}/authenticators/{authenticator_id}/resync (the `ResyncAuthenticator` operationId).
+func (c *Client) ResyncAuthenticatorWithBody(ctx context.Context, credentialID CredentialID, authenticatorID AuthenticatorID, params *ResyncAuthenticatorParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewResyncAuthenticatorRequestWithBody(c.Server, credentialID, authenticatorID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ResyncAuthenticator Resynchronize a locked or drifted token
+//
+// Two consecutive one-time passwords; success unlocks the token, and the very next code works. Wrong pairs are counted; after the policy's limit only support can reset it.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/credentials/{credential_id}/authenticators/{authenticator_id}/resync (the `ResyncAuthenticator` operationId).
+func (c *Client) ResyncAuthenticator(ctx context.Context, credentialID CredentialID, authenticatorID AuthenticatorID, params *ResyncAuthenticatorParams, body ResyncAuthenticatorJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewResyncAuthenticatorRequest(c.Server, credentialID, authenticatorID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // RegisterHardwareTokenWithBody Register a hardware token
 //
 // The serial on the token's back, and two consecutive one-time passwords.
@@ -1914,6 +3300,135 @@ func (c *Client) RegisterHardwareTokenWithBody(ctx context.Context, credentialID
 // Corresponds with POST /v1/credentials/{credential_id}/hardware-tokens (the `RegisterHardwareToken` operationId).
 func (c *Client) RegisterHardwareToken(ctx context.Context, credentialID CredentialID, params *RegisterHardwareTokenParams, body RegisterHardwareTokenJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewRegisterHardwareTokenRequest(c.Server, credentialID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListCredentialNotices The mails about a credential, oldest first, with the evidence of their delivery
+//
+// Corresponds with GET /v1/credentials/{credential_id}/notices (the `ListCredentialNotices` operationId).
+func (c *Client) ListCredentialNotices(ctx context.Context, credentialID CredentialID, params *ListCredentialNoticesParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListCredentialNoticesRequest(c.Server, credentialID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReenableCredentialWithBody Lift a suspension
+//
+// By the person, unless an administrator has suspended it. After the end of the term it is expired then, and waits for its renewal.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/credentials/{credential_id}/re-enabling (the `ReenableCredential` operationId).
+func (c *Client) ReenableCredentialWithBody(ctx context.Context, credentialID CredentialID, params *ReenableCredentialParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReenableCredentialRequestWithBody(c.Server, credentialID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReenableCredential Lift a suspension
+//
+// By the person, unless an administrator has suspended it. After the end of the term it is expired then, and waits for its renewal.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/credentials/{credential_id}/re-enabling (the `ReenableCredential` operationId).
+func (c *Client) ReenableCredential(ctx context.Context, credentialID CredentialID, params *ReenableCredentialParams, body ReenableCredentialJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReenableCredentialRequest(c.Server, credentialID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RevokeCredentialWithBody Revoke a credential or one authenticator, for good
+//
+// At once and for good: sessions end, the password is reset and a temporary one mailed. Without `confirm` it is refused, with what would happen. Works while the workflow engine is down.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/credentials/{credential_id}/revocation (the `RevokeCredential` operationId).
+func (c *Client) RevokeCredentialWithBody(ctx context.Context, credentialID CredentialID, params *RevokeCredentialParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRevokeCredentialRequestWithBody(c.Server, credentialID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RevokeCredential Revoke a credential or one authenticator, for good
+//
+// At once and for good: sessions end, the password is reset and a temporary one mailed. Without `confirm` it is refused, with what would happen. Works while the workflow engine is down.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/credentials/{credential_id}/revocation (the `RevokeCredential` operationId).
+func (c *Client) RevokeCredential(ctx context.Context, credentialID CredentialID, params *RevokeCredentialParams, body RevokeCredentialJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRevokeCredentialRequest(c.Server, credentialID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SuspendCredentialWithBody Suspend a credential
+//
+// Misplaced, for example: no login until it is re-enabled. Done by the person, an administrator of the same organization, or support; the latter two give a reason, and what they suspend only an administrator can lift. Works while the workflow engine is down. A suspension that lasts ends in the revocation (see the timeline).
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/credentials/{credential_id}/suspension (the `SuspendCredential` operationId).
+func (c *Client) SuspendCredentialWithBody(ctx context.Context, credentialID CredentialID, params *SuspendCredentialParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSuspendCredentialRequestWithBody(c.Server, credentialID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SuspendCredential Suspend a credential
+//
+// Misplaced, for example: no login until it is re-enabled. Done by the person, an administrator of the same organization, or support; the latter two give a reason, and what they suspend only an administrator can lift. Works while the workflow engine is down. A suspension that lasts ends in the revocation (see the timeline).
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/credentials/{credential_id}/suspension (the `SuspendCredential` operationId).
+func (c *Client) SuspendCredential(ctx context.Context, credentialID CredentialID, params *SuspendCredentialParams, body SuspendCredentialJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSuspendCredentialRequest(c.Server, credentialID, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2039,6 +3554,44 @@ func (c *Client) ActivateLicenseKey(ctx context.Context, params *ActivateLicense
 	return c.Client.Do(req)
 }
 
+// QuoteOrderWithBody What an order would cost and do
+//
+// Prices and, for a renewal, the new expiry of each line: one term from the old expiry, never from the payment. `warnings` say what the buyer may not have meant, such as buying anew what could be renewed. Refuses what an order would refuse.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/order-quotes (the `QuoteOrder` operationId).
+func (c *Client) QuoteOrderWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewQuoteOrderRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// QuoteOrder What an order would cost and do
+//
+// Prices and, for a renewal, the new expiry of each line: one term from the old expiry, never from the payment. `warnings` say what the buyer may not have meant, such as buying anew what could be renewed. Refuses what an order would refuse.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/order-quotes (the `QuoteOrder` operationId).
+func (c *Client) QuoteOrder(ctx context.Context, body QuoteOrderJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewQuoteOrderRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListOrders Orders, newest first
 //
 // Buyers see their own orders; billing and support see all.
@@ -2058,7 +3611,7 @@ func (c *Client) ListOrders(ctx context.Context, params *ListOrdersParams, reqEd
 
 // CreateOrderWithBody Place an order
 //
-// Answers with the sales-order number at once. An order by invoice waits for the money: no license key exists before the invoice is paid in full. A card is authorized and captured after the answer; follow the order to see how that went. If the answer is 503 the order was recorded, and the same call under the same key goes on with it.
+// Buys, renews or replaces: a line that names a `credential_id` renews that credential or replaces its token, and an organization's administrator may renew for others and oneself in one order. `warnings` say what the buyer may not have meant. Answers with the sales-order number at once. An order by invoice waits for the money: no license key exists before the invoice is paid in full. A card is authorized and captured after the answer; follow the order to see how that went. If the answer is 503 the order was recorded, and the same call under the same key goes on with it.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2077,7 +3630,7 @@ func (c *Client) CreateOrderWithBody(ctx context.Context, params *CreateOrderPar
 
 // CreateOrder Place an order
 //
-// Answers with the sales-order number at once. An order by invoice waits for the money: no license key exists before the invoice is paid in full. A card is authorized and captured after the answer; follow the order to see how that went. If the answer is 503 the order was recorded, and the same call under the same key goes on with it.
+// Buys, renews or replaces: a line that names a `credential_id` renews that credential or replaces its token, and an organization's administrator may renew for others and oneself in one order. `warnings` say what the buyer may not have meant. Answers with the sales-order number at once. An order by invoice waits for the money: no license key exists before the invoice is paid in full. A card is authorized and captured after the answer; follow the order to see how that went. If the answer is 503 the order was recorded, and the same call under the same key goes on with it.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -2215,11 +3768,125 @@ func (c *Client) ResendLicenseKey(ctx context.Context, orderNumber OrderNumber, 
 	return c.Client.Do(req)
 }
 
+// RequestRefundWithBody Ask for the money of a paid order back
+//
+// Cancels what was paid for: a credit note is written, the license keys become void, and the money goes back to where it came from. Above the policy's limit a second person of billing approves it; a token that was shipped must come back first. Follow the refund.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/orders/{order_number}/refunds (the `RequestRefund` operationId).
+func (c *Client) RequestRefundWithBody(ctx context.Context, orderNumber OrderNumber, params *RequestRefundParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRequestRefundRequestWithBody(c.Server, orderNumber, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RequestRefund Ask for the money of a paid order back
+//
+// Cancels what was paid for: a credit note is written, the license keys become void, and the money goes back to where it came from. Above the policy's limit a second person of billing approves it; a token that was shipped must come back first. Follow the refund.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/orders/{order_number}/refunds (the `RequestRefund` operationId).
+func (c *Client) RequestRefund(ctx context.Context, orderNumber OrderNumber, params *RequestRefundParams, body RequestRefundJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRequestRefundRequest(c.Server, orderNumber, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetOrderTimeline What happens next with an order, when and why
 //
 // Corresponds with GET /v1/orders/{order_number}/timeline (the `GetOrderTimeline` operationId).
 func (c *Client) GetOrderTimeline(ctx context.Context, orderNumber OrderNumber, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetOrderTimelineRequest(c.Server, orderNumber)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RequestPasswordRecoveryWithBody Mail a link that sets a new password
+//
+// The link works once, for an hour. Whether such an account exists is not told: the answer is the same, in the same time.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/password-recoveries (the `RequestPasswordRecovery` operationId).
+func (c *Client) RequestPasswordRecoveryWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRequestPasswordRecoveryRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RequestPasswordRecovery Mail a link that sets a new password
+//
+// The link works once, for an hour. Whether such an account exists is not told: the answer is the same, in the same time.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/password-recoveries (the `RequestPasswordRecovery` operationId).
+func (c *Client) RequestPasswordRecovery(ctx context.Context, body RequestPasswordRecoveryJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRequestPasswordRecoveryRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RecoverPasswordWithBody Set a new password with the token of a mailed link
+//
+// Ends every session of the account.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/password-recoveries/completion (the `RecoverPassword` operationId).
+func (c *Client) RecoverPasswordWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRecoverPasswordRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RecoverPassword Set a new password with the token of a mailed link
+//
+// Ends every session of the account.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/password-recoveries/completion (the `RecoverPassword` operationId).
+func (c *Client) RecoverPassword(ctx context.Context, body RecoverPasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRecoverPasswordRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2283,6 +3950,76 @@ func (c *Client) RecordPayment(ctx context.Context, params *RecordPaymentParams,
 	return c.Client.Do(req)
 }
 
+// ListPolicies Every version of the policy, newest first
+//
+// A version never changes; an order and a credential keep the one that they were bought under.
+//
+// Corresponds with GET /v1/policies (the `ListPolicies` operationId).
+func (c *Client) ListPolicies(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListPoliciesRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetPolicy One version of the policy
+//
+// Corresponds with GET /v1/policies/{policy_version} (the `GetPolicy` operationId).
+func (c *Client) GetPolicy(ctx context.Context, policyVersion PolicyVersion, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetPolicyRequest(c.Server, policyVersion)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PreviewPolicyWithBody Which credentials would change state under another policy, and when
+//
+// The body is a part of a policy, laid over the version: members that it names replace that version's, lists as a whole. Every credential that is not revoked is looked at under the policy that it was bought under and under the changed one. The answer is streamed, one JSON value a line: a header, one line for each credential whose state or dates would change, and a summary. Without the summary the answer was cut off. Nothing changes.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/policies/{policy_version}/what-if (the `PreviewPolicy` operationId).
+func (c *Client) PreviewPolicyWithBody(ctx context.Context, policyVersion PolicyVersion, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPreviewPolicyRequestWithBody(c.Server, policyVersion, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PreviewPolicy Which credentials would change state under another policy, and when
+//
+// The body is a part of a policy, laid over the version: members that it names replace that version's, lists as a whole. Every credential that is not revoked is looked at under the policy that it was bought under and under the changed one. The answer is streamed, one JSON value a line: a header, one line for each credential whose state or dates would change, and a summary. Without the summary the answer was cut off. Nothing changes.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/policies/{policy_version}/what-if (the `PreviewPolicy` operationId).
+func (c *Client) PreviewPolicy(ctx context.Context, policyVersion PolicyVersion, body PreviewPolicyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPreviewPolicyRequest(c.Server, policyVersion, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListProducts What can be bought
 //
 // Corresponds with GET /v1/products (the `ListProducts` operationId).
@@ -2303,6 +4040,261 @@ func (c *Client) ListProducts(ctx context.Context, params *ListProductsParams, r
 // Corresponds with GET /v1/products/{sku} (the `GetProduct` operationId).
 func (c *Client) GetProduct(ctx context.Context, sku SKU, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetProductRequest(c.Server, sku)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListRefunds Refunds, newest first
+//
+// Buyers see those of their own orders; staff see all.
+//
+// Corresponds with GET /v1/refunds (the `ListRefunds` operationId).
+func (c *Client) ListRefunds(ctx context.Context, params *ListRefundsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListRefundsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetRefund One refund
+//
+// Corresponds with GET /v1/refunds/{refund_id} (the `GetRefund` operationId).
+func (c *Client) GetRefund(ctx context.Context, refundID RefundID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetRefundRequest(c.Server, refundID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ApproveRefundWithBody Approve a refund above the limit
+//
+// Somebody else than whoever asked for it.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/refunds/{refund_id}/approval (the `ApproveRefund` operationId).
+func (c *Client) ApproveRefundWithBody(ctx context.Context, refundID RefundID, params *ApproveRefundParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewApproveRefundRequestWithBody(c.Server, refundID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ApproveRefund Approve a refund above the limit
+//
+// Somebody else than whoever asked for it.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/refunds/{refund_id}/approval (the `ApproveRefund` operationId).
+func (c *Client) ApproveRefund(ctx context.Context, refundID RefundID, params *ApproveRefundParams, body ApproveRefundJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewApproveRefundRequest(c.Server, refundID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// KeepRefundAsCredit Let the buyer keep the money as credit
+//
+// Corresponds with POST /v1/refunds/{refund_id}/credit (the `KeepRefundAsCredit` operationId).
+func (c *Client) KeepRefundAsCredit(ctx context.Context, refundID RefundID, params *KeepRefundAsCreditParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewKeepRefundAsCreditRequest(c.Server, refundID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetCreditNotePDF The credit note as PDF
+//
+// Corresponds with GET /v1/refunds/{refund_id}/credit-note.pdf (the `GetCreditNotePDF` operationId).
+func (c *Client) GetCreditNotePDF(ctx context.Context, refundID RefundID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetCreditNotePDFRequest(c.Server, refundID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RecordPayoutWithBody Record that billing has paid the customer credit out
+//
+// Where a bank transfer had paid: the money stands as customer credit until it is paid out.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/refunds/{refund_id}/payout (the `RecordPayout` operationId).
+func (c *Client) RecordPayoutWithBody(ctx context.Context, refundID RefundID, params *RecordPayoutParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRecordPayoutRequestWithBody(c.Server, refundID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RecordPayout Record that billing has paid the customer credit out
+//
+// Where a bank transfer had paid: the money stands as customer credit until it is paid out.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/refunds/{refund_id}/payout (the `RecordPayout` operationId).
+func (c *Client) RecordPayout(ctx context.Context, refundID RefundID, params *RecordPayoutParams, body RecordPayoutJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRecordPayoutRequest(c.Server, refundID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RejectRefundWithBody Reject a refund
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/refunds/{refund_id}/rejection (the `RejectRefund` operationId).
+func (c *Client) RejectRefundWithBody(ctx context.Context, refundID RefundID, params *RejectRefundParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRejectRefundRequestWithBody(c.Server, refundID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RejectRefund Reject a refund
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/refunds/{refund_id}/rejection (the `RejectRefund` operationId).
+func (c *Client) RejectRefund(ctx context.Context, refundID RefundID, params *RejectRefundParams, body RejectRefundJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRejectRefundRequest(c.Server, refundID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetRefundTimeline What happens next with a refund, when and why
+//
+// Corresponds with GET /v1/refunds/{refund_id}/timeline (the `GetRefundTimeline` operationId).
+func (c *Client) GetRefundTimeline(ctx context.Context, refundID RefundID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetRefundTimelineRequest(c.Server, refundID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// WithdrawRefund Take back the request for a refund
+//
+// Corresponds with POST /v1/refunds/{refund_id}/withdrawal (the `WithdrawRefund` operationId).
+func (c *Client) WithdrawRefund(ctx context.Context, refundID RefundID, params *WithdrawRefundParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewWithdrawRefundRequest(c.Server, refundID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetSandboxClock The sandbox's now
+//
+// Corresponds with GET /v1/sandbox/clock (the `GetSandboxClock` operationId).
+func (c *Client) GetSandboxClock(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetSandboxClockRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AdvanceSandboxClockWithBody Let time pass, in a sandbox
+//
+// For every lifecycle in order of due dates, or for one. It may take minutes and goes on though the caller hangs up: the same call under the same key gives the report, or 409 with Retry-After while it runs. One-time passwords follow real time all the same. Sessions end when their time is up; API keys stay.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/sandbox/clock/advance (the `AdvanceSandboxClock` operationId).
+func (c *Client) AdvanceSandboxClockWithBody(ctx context.Context, params *AdvanceSandboxClockParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAdvanceSandboxClockRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AdvanceSandboxClock Let time pass, in a sandbox
+//
+// For every lifecycle in order of due dates, or for one. It may take minutes and goes on though the caller hangs up: the same call under the same key gives the report, or 409 with Retry-After while it runs. One-time passwords follow real time all the same. Sessions end when their time is up; API keys stay.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/sandbox/clock/advance (the `AdvanceSandboxClock` operationId).
+func (c *Client) AdvanceSandboxClock(ctx context.Context, params *AdvanceSandboxClockParams, body AdvanceSandboxClockJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAdvanceSandboxClockRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2681,6 +4673,82 @@ func (c *Client) RetireToken(ctx context.Context, serial Serial, params *RetireT
 	return c.Client.Do(req)
 }
 
+// RecordReturnWithBody Record that a shipped token has come back
+//
+// The refund that waits for it goes on; where none does, a case is opened. A token that came back is never shipped again.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/tokens/{serial}/return (the `RecordReturn` operationId).
+func (c *Client) RecordReturnWithBody(ctx context.Context, serial Serial, params *RecordReturnParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRecordReturnRequestWithBody(c.Server, serial, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RecordReturn Record that a shipped token has come back
+//
+// The refund that waits for it goes on; where none does, a case is opened. A token that came back is never shipped again.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/tokens/{serial}/return (the `RecordReturn` operationId).
+func (c *Client) RecordReturn(ctx context.Context, serial Serial, params *RecordReturnParams, body RecordReturnJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRecordReturnRequest(c.Server, serial, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RecoverUserIDWithBody Mail the user ids of an e-mail address
+//
+// Whether there are any is not told; the answer is the same, in the same time.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/user-id-recoveries (the `RecoverUserID` operationId).
+func (c *Client) RecoverUserIDWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRecoverUserIDRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RecoverUserID Mail the user ids of an e-mail address
+//
+// Whether there are any is not told; the answer is the same, in the same time.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/user-id-recoveries (the `RecoverUserID` operationId).
+func (c *Client) RecoverUserID(ctx context.Context, body RecoverUserIDJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRecoverUserIDRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // CreateVerificationWithBody Verify a one-time password
 //
 // Says whether a code is right, now, for a person, a credential or a token's serial: exactly one of them is named. The answer is 200 whatever the result; a wrong code is no error of the caller. Works while the workflow engine is down.
@@ -2747,6 +4815,44 @@ func (c *Client) ReceiveCarrierEventWithBody(ctx context.Context, contentType st
 // Corresponds with POST /v1/webhooks/carrier (the `ReceiveCarrierEvent` operationId).
 func (c *Client) ReceiveCarrierEvent(ctx context.Context, body ReceiveCarrierEventJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewReceiveCarrierEventRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReceiveMailEventWithBody The mail provider reports what became of a mail
+//
+// The signature of the message is its authentication. The body is in the provider's own form.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/webhooks/mail (the `ReceiveMailEvent` operationId).
+func (c *Client) ReceiveMailEventWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReceiveMailEventRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReceiveMailEvent The mail provider reports what became of a mail
+//
+// The signature of the message is its authentication. The body is in the provider's own form.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/webhooks/mail (the `ReceiveMailEvent` operationId).
+func (c *Client) ReceiveMailEvent(ctx context.Context, body ReceiveMailEventJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReceiveMailEventRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2929,6 +5035,59 @@ func NewGetOwnAccountRequest(server string) (*http.Request, error) {
 	return req, nil
 }
 
+// NewChangePasswordRequest calls the generic ChangePassword builder with application/json body
+func NewChangePasswordRequest(server string, params *ChangePasswordParams, body ChangePasswordJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewChangePasswordRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewChangePasswordRequestWithBody constructs an http.Request for the ChangePassword method, with any body, and a specified content type
+func NewChangePasswordRequestWithBody(server string, params *ChangePasswordParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/accounts/me/password")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
 // NewGetAccountRequest constructs an http.Request for the GetAccount method
 func NewGetAccountRequest(server string, accountID AccountID) (*http.Request, error) {
 	var err error
@@ -2963,6 +5122,66 @@ func NewGetAccountRequest(server string, accountID AccountID) (*http.Request, er
 	return req, nil
 }
 
+// NewResetPasswordRequest calls the generic ResetPassword builder with application/json body
+func NewResetPasswordRequest(server string, accountID AccountID, params *ResetPasswordParams, body ResetPasswordJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewResetPasswordRequestWithBody(server, accountID, params, "application/json", bodyReader)
+}
+
+// NewResetPasswordRequestWithBody constructs an http.Request for the ResetPassword method, with any body, and a specified content type
+func NewResetPasswordRequestWithBody(server string, accountID AccountID, params *ResetPasswordParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "account_id", accountID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/accounts/%s/password-reset", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
 // NewVerifyAuditRequest constructs an http.Request for the VerifyAudit method
 func NewVerifyAuditRequest(server string) (*http.Request, error) {
 	var err error
@@ -2991,7 +5210,7 @@ func NewVerifyAuditRequest(server string) (*http.Request, error) {
 }
 
 // NewListCredentialsRequest constructs an http.Request for the ListCredentials method
-func NewListCredentialsRequest(server string) (*http.Request, error) {
+func NewListCredentialsRequest(server string, params *ListCredentialsParams) (*http.Request, error) {
 	var err error
 
 	serverURL, err := url.Parse(server)
@@ -3007,6 +5226,33 @@ func NewListCredentialsRequest(server string) (*http.Request, error) {
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.AccountID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "account_id", *params.AccountID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -3124,6 +5370,140 @@ func NewListCredentialAuditEventsRequest(server string, credentialID CredentialI
 	return req, nil
 }
 
+// NewResetAuthenticatorRequest calls the generic ResetAuthenticator builder with application/json body
+func NewResetAuthenticatorRequest(server string, credentialID CredentialID, authenticatorID AuthenticatorID, params *ResetAuthenticatorParams, body ResetAuthenticatorJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewResetAuthenticatorRequestWithBody(server, credentialID, authenticatorID, params, "application/json", bodyReader)
+}
+
+// NewResetAuthenticatorRequestWithBody constructs an http.Request for the ResetAuthenticator method, with any body, and a specified content type
+func NewResetAuthenticatorRequestWithBody(server string, credentialID CredentialID, authenticatorID AuthenticatorID, params *ResetAuthenticatorParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "credential_id", credentialID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "authenticator_id", authenticatorID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/credentials/%s/authenticators/%s/reset", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewResyncAuthenticatorRequest calls the generic ResyncAuthenticator builder with application/json body
+func NewResyncAuthenticatorRequest(server string, credentialID CredentialID, authenticatorID AuthenticatorID, params *ResyncAuthenticatorParams, body ResyncAuthenticatorJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewResyncAuthenticatorRequestWithBody(server, credentialID, authenticatorID, params, "application/json", bodyReader)
+}
+
+// NewResyncAuthenticatorRequestWithBody constructs an http.Request for the ResyncAuthenticator method, with any body, and a specified content type
+func NewResyncAuthenticatorRequestWithBody(server string, credentialID CredentialID, authenticatorID AuthenticatorID, params *ResyncAuthenticatorParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "credential_id", credentialID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "authenticator_id", authenticatorID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/credentials/%s/authenticators/%s/resync", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
 // NewRegisterHardwareTokenRequest calls the generic RegisterHardwareToken builder with application/json body
 func NewRegisterHardwareTokenRequest(server string, credentialID CredentialID, params *RegisterHardwareTokenParams, body RegisterHardwareTokenJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -3152,6 +5532,259 @@ func NewRegisterHardwareTokenRequestWithBody(server string, credentialID Credent
 	}
 
 	operationPath := fmt.Sprintf("/v1/credentials/%s/hardware-tokens", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewListCredentialNoticesRequest constructs an http.Request for the ListCredentialNotices method
+func NewListCredentialNoticesRequest(server string, credentialID CredentialID, params *ListCredentialNoticesParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "credential_id", credentialID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/credentials/%s/notices", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewReenableCredentialRequest calls the generic ReenableCredential builder with application/json body
+func NewReenableCredentialRequest(server string, credentialID CredentialID, params *ReenableCredentialParams, body ReenableCredentialJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewReenableCredentialRequestWithBody(server, credentialID, params, "application/json", bodyReader)
+}
+
+// NewReenableCredentialRequestWithBody constructs an http.Request for the ReenableCredential method, with any body, and a specified content type
+func NewReenableCredentialRequestWithBody(server string, credentialID CredentialID, params *ReenableCredentialParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "credential_id", credentialID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/credentials/%s/re-enabling", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewRevokeCredentialRequest calls the generic RevokeCredential builder with application/json body
+func NewRevokeCredentialRequest(server string, credentialID CredentialID, params *RevokeCredentialParams, body RevokeCredentialJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRevokeCredentialRequestWithBody(server, credentialID, params, "application/json", bodyReader)
+}
+
+// NewRevokeCredentialRequestWithBody constructs an http.Request for the RevokeCredential method, with any body, and a specified content type
+func NewRevokeCredentialRequestWithBody(server string, credentialID CredentialID, params *RevokeCredentialParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "credential_id", credentialID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/credentials/%s/revocation", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewSuspendCredentialRequest calls the generic SuspendCredential builder with application/json body
+func NewSuspendCredentialRequest(server string, credentialID CredentialID, params *SuspendCredentialParams, body SuspendCredentialJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewSuspendCredentialRequestWithBody(server, credentialID, params, "application/json", bodyReader)
+}
+
+// NewSuspendCredentialRequestWithBody constructs an http.Request for the SuspendCredential method, with any body, and a specified content type
+func NewSuspendCredentialRequestWithBody(server string, credentialID CredentialID, params *SuspendCredentialParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "credential_id", credentialID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/credentials/%s/suspension", pathParam0)
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}
@@ -3440,6 +6073,46 @@ func NewActivateLicenseKeyRequestWithBody(server string, params *ActivateLicense
 		req.Header.Set("Idempotency-Key", headerParam0)
 
 	}
+
+	return req, nil
+}
+
+// NewQuoteOrderRequest calls the generic QuoteOrder builder with application/json body
+func NewQuoteOrderRequest(server string, body QuoteOrderJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewQuoteOrderRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewQuoteOrderRequestWithBody constructs an http.Request for the QuoteOrder method, with any body, and a specified content type
+func NewQuoteOrderRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/order-quotes")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -3829,6 +6502,66 @@ func NewResendLicenseKeyRequest(server string, orderNumber OrderNumber, position
 	return req, nil
 }
 
+// NewRequestRefundRequest calls the generic RequestRefund builder with application/json body
+func NewRequestRefundRequest(server string, orderNumber OrderNumber, params *RequestRefundParams, body RequestRefundJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRequestRefundRequestWithBody(server, orderNumber, params, "application/json", bodyReader)
+}
+
+// NewRequestRefundRequestWithBody constructs an http.Request for the RequestRefund method, with any body, and a specified content type
+func NewRequestRefundRequestWithBody(server string, orderNumber OrderNumber, params *RequestRefundParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "order_number", orderNumber, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/orders/%s/refunds", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
 // NewGetOrderTimelineRequest constructs an http.Request for the GetOrderTimeline method
 func NewGetOrderTimelineRequest(server string, orderNumber OrderNumber) (*http.Request, error) {
 	var err error
@@ -3859,6 +6592,86 @@ func NewGetOrderTimelineRequest(server string, orderNumber OrderNumber) (*http.R
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewRequestPasswordRecoveryRequest calls the generic RequestPasswordRecovery builder with application/json body
+func NewRequestPasswordRecoveryRequest(server string, body RequestPasswordRecoveryJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRequestPasswordRecoveryRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewRequestPasswordRecoveryRequestWithBody constructs an http.Request for the RequestPasswordRecovery method, with any body, and a specified content type
+func NewRequestPasswordRecoveryRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/password-recoveries")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRecoverPasswordRequest calls the generic RecoverPassword builder with application/json body
+func NewRecoverPasswordRequest(server string, body RecoverPasswordJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRecoverPasswordRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewRecoverPasswordRequestWithBody constructs an http.Request for the RecoverPassword method, with any body, and a specified content type
+func NewRecoverPasswordRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/password-recoveries/completion")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -3982,6 +6795,114 @@ func NewRecordPaymentRequestWithBody(server string, params *RecordPaymentParams,
 	return req, nil
 }
 
+// NewListPoliciesRequest constructs an http.Request for the ListPolicies method
+func NewListPoliciesRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/policies")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetPolicyRequest constructs an http.Request for the GetPolicy method
+func NewGetPolicyRequest(server string, policyVersion PolicyVersion) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "policy_version", policyVersion, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int32"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/policies/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPreviewPolicyRequest calls the generic PreviewPolicy builder with application/json body
+func NewPreviewPolicyRequest(server string, policyVersion PolicyVersion, body PreviewPolicyJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPreviewPolicyRequestWithBody(server, policyVersion, "application/json", bodyReader)
+}
+
+// NewPreviewPolicyRequestWithBody constructs an http.Request for the PreviewPolicy method, with any body, and a specified content type
+func NewPreviewPolicyRequestWithBody(server string, policyVersion PolicyVersion, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "policy_version", policyVersion, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "integer", Format: "int32"})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/policies/%s/what-if", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewListProductsRequest constructs an http.Request for the ListProducts method
 func NewListProductsRequest(server string, params *ListProductsParams) (*http.Request, error) {
 	var err error
@@ -4077,6 +6998,540 @@ func NewGetProductRequest(server string, sku SKU) (*http.Request, error) {
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListRefundsRequest constructs an http.Request for the ListRefunds method
+func NewListRefundsRequest(server string, params *ListRefundsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/refunds")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Status != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "status", *params.Status, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetRefundRequest constructs an http.Request for the GetRefund method
+func NewGetRefundRequest(server string, refundID RefundID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "refund_id", refundID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/refunds/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewApproveRefundRequest calls the generic ApproveRefund builder with application/json body
+func NewApproveRefundRequest(server string, refundID RefundID, params *ApproveRefundParams, body ApproveRefundJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewApproveRefundRequestWithBody(server, refundID, params, "application/json", bodyReader)
+}
+
+// NewApproveRefundRequestWithBody constructs an http.Request for the ApproveRefund method, with any body, and a specified content type
+func NewApproveRefundRequestWithBody(server string, refundID RefundID, params *ApproveRefundParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "refund_id", refundID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/refunds/%s/approval", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewKeepRefundAsCreditRequest constructs an http.Request for the KeepRefundAsCredit method
+func NewKeepRefundAsCreditRequest(server string, refundID RefundID, params *KeepRefundAsCreditParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "refund_id", refundID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/refunds/%s/credit", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewGetCreditNotePDFRequest constructs an http.Request for the GetCreditNotePDF method
+func NewGetCreditNotePDFRequest(server string, refundID RefundID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "refund_id", refundID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/refunds/%s/credit-note.pdf", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRecordPayoutRequest calls the generic RecordPayout builder with application/json body
+func NewRecordPayoutRequest(server string, refundID RefundID, params *RecordPayoutParams, body RecordPayoutJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRecordPayoutRequestWithBody(server, refundID, params, "application/json", bodyReader)
+}
+
+// NewRecordPayoutRequestWithBody constructs an http.Request for the RecordPayout method, with any body, and a specified content type
+func NewRecordPayoutRequestWithBody(server string, refundID RefundID, params *RecordPayoutParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "refund_id", refundID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/refunds/%s/payout", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewRejectRefundRequest calls the generic RejectRefund builder with application/json body
+func NewRejectRefundRequest(server string, refundID RefundID, params *RejectRefundParams, body RejectRefundJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRejectRefundRequestWithBody(server, refundID, params, "application/json", bodyReader)
+}
+
+// NewRejectRefundRequestWithBody constructs an http.Request for the RejectRefund method, with any body, and a specified content type
+func NewRejectRefundRequestWithBody(server string, refundID RefundID, params *RejectRefundParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "refund_id", refundID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/refunds/%s/rejection", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewGetRefundTimelineRequest constructs an http.Request for the GetRefundTimeline method
+func NewGetRefundTimelineRequest(server string, refundID RefundID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "refund_id", refundID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/refunds/%s/timeline", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewWithdrawRefundRequest constructs an http.Request for the WithdrawRefund method
+func NewWithdrawRefundRequest(server string, refundID RefundID, params *WithdrawRefundParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "refund_id", refundID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/refunds/%s/withdrawal", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewGetSandboxClockRequest constructs an http.Request for the GetSandboxClock method
+func NewGetSandboxClockRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/sandbox/clock")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewAdvanceSandboxClockRequest calls the generic AdvanceSandboxClock builder with application/json body
+func NewAdvanceSandboxClockRequest(server string, params *AdvanceSandboxClockParams, body AdvanceSandboxClockJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAdvanceSandboxClockRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewAdvanceSandboxClockRequestWithBody constructs an http.Request for the AdvanceSandboxClock method, with any body, and a specified content type
+func NewAdvanceSandboxClockRequestWithBody(server string, params *AdvanceSandboxClockParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/sandbox/clock/advance")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
 	}
 
 	return req, nil
@@ -4904,6 +8359,106 @@ func NewRetireTokenRequestWithBody(server string, serial Serial, params *RetireT
 	return req, nil
 }
 
+// NewRecordReturnRequest calls the generic RecordReturn builder with application/json body
+func NewRecordReturnRequest(server string, serial Serial, params *RecordReturnParams, body RecordReturnJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRecordReturnRequestWithBody(server, serial, params, "application/json", bodyReader)
+}
+
+// NewRecordReturnRequestWithBody constructs an http.Request for the RecordReturn method, with any body, and a specified content type
+func NewRecordReturnRequestWithBody(server string, serial Serial, params *RecordReturnParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "serial", serial, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/tokens/%s/return", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewRecoverUserIDRequest calls the generic RecoverUserID builder with application/json body
+func NewRecoverUserIDRequest(server string, body RecoverUserIDJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRecoverUserIDRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewRecoverUserIDRequestWithBody constructs an http.Request for the RecoverUserID method, with any body, and a specified content type
+func NewRecoverUserIDRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/user-id-recoveries")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewCreateVerificationRequest calls the generic CreateVerification builder with application/json body
 func NewCreateVerificationRequest(server string, body CreateVerificationJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -4965,6 +8520,46 @@ func NewReceiveCarrierEventRequestWithBody(server string, contentType string, bo
 	}
 
 	operationPath := fmt.Sprintf("/v1/webhooks/carrier")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewReceiveMailEventRequest calls the generic ReceiveMailEvent builder with application/json body
+func NewReceiveMailEventRequest(server string, body ReceiveMailEventJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewReceiveMailEventRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewReceiveMailEventRequestWithBody constructs an http.Request for the ReceiveMailEvent method, with any body, and a specified content type
+func NewReceiveMailEventRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/webhooks/mail")
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}

@@ -120,19 +120,28 @@ func (e ParcelOutcome) Valid() bool {
 
 // Defines values for TimelineWaitingOn.
 const (
-	TimelineWaitingOnBuyer     TimelineWaitingOn = "buyer"
-	TimelineWaitingOnCarrier   TimelineWaitingOn = "carrier"
-	TimelineWaitingOnHolder    TimelineWaitingOn = "holder"
-	TimelineWaitingOnNobody    TimelineWaitingOn = "nobody"
-	TimelineWaitingOnStaff     TimelineWaitingOn = "staff"
-	TimelineWaitingOnTime      TimelineWaitingOn = "time"
-	TimelineWaitingOnTokendesk TimelineWaitingOn = "tokendesk"
-	TimelineWaitingOnWarehouse TimelineWaitingOn = "warehouse"
+	TimelineWaitingOnAdministrator TimelineWaitingOn = "administrator"
+	TimelineWaitingOnBank          TimelineWaitingOn = "bank"
+	TimelineWaitingOnBilling       TimelineWaitingOn = "billing"
+	TimelineWaitingOnBuyer         TimelineWaitingOn = "buyer"
+	TimelineWaitingOnCarrier       TimelineWaitingOn = "carrier"
+	TimelineWaitingOnHolder        TimelineWaitingOn = "holder"
+	TimelineWaitingOnNobody        TimelineWaitingOn = "nobody"
+	TimelineWaitingOnStaff         TimelineWaitingOn = "staff"
+	TimelineWaitingOnTime          TimelineWaitingOn = "time"
+	TimelineWaitingOnTokendesk     TimelineWaitingOn = "tokendesk"
+	TimelineWaitingOnWarehouse     TimelineWaitingOn = "warehouse"
 )
 
 // Valid indicates whether the value is a known member of the TimelineWaitingOn enum.
 func (e TimelineWaitingOn) Valid() bool {
 	switch e {
+	case TimelineWaitingOnAdministrator:
+		return true
+	case TimelineWaitingOnBank:
+		return true
+	case TimelineWaitingOnBilling:
+		return true
 	case TimelineWaitingOnBuyer:
 		return true
 	case TimelineWaitingOnCarrier:
@@ -193,6 +202,84 @@ func (e TokenKind) Valid() bool {
 	}
 }
 
+// Defines values for WhatIfChangeLine.
+const (
+	WhatIfChangeLineChange WhatIfChangeLine = "change"
+)
+
+// Valid indicates whether the value is a known member of the WhatIfChangeLine enum.
+func (e WhatIfChangeLine) Valid() bool {
+	switch e {
+	case WhatIfChangeLineChange:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WhatIfDateWhat.
+const (
+	WhatIfDateWhatRevoked   WhatIfDateWhat = "revoked"
+	WhatIfDateWhatSuspended WhatIfDateWhat = "suspended"
+)
+
+// Valid indicates whether the value is a known member of the WhatIfDateWhat enum.
+func (e WhatIfDateWhat) Valid() bool {
+	switch e {
+	case WhatIfDateWhatRevoked:
+		return true
+	case WhatIfDateWhatSuspended:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WhatIfFailureLine.
+const (
+	WhatIfFailureLineFailure WhatIfFailureLine = "failure"
+)
+
+// Valid indicates whether the value is a known member of the WhatIfFailureLine enum.
+func (e WhatIfFailureLine) Valid() bool {
+	switch e {
+	case WhatIfFailureLineFailure:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WhatIfHeaderLine.
+const (
+	WhatIfHeaderLineHeader WhatIfHeaderLine = "header"
+)
+
+// Valid indicates whether the value is a known member of the WhatIfHeaderLine enum.
+func (e WhatIfHeaderLine) Valid() bool {
+	switch e {
+	case WhatIfHeaderLineHeader:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WhatIfSummaryLine.
+const (
+	WhatIfSummaryLineSummary WhatIfSummaryLine = "summary"
+)
+
+// Valid indicates whether the value is a known member of the WhatIfSummaryLine enum.
+func (e WhatIfSummaryLine) Valid() bool {
+	switch e {
+	case WhatIfSummaryLineSummary:
+		return true
+	default:
+		return false
+	}
+}
+
 // Account defines model for Account.
 type Account struct {
 	// Country ISO 3166-1 alpha-2.
@@ -215,6 +302,24 @@ type AccountRole = models.Role
 
 // Address defines model for Address.
 type Address = models.Address
+
+// AdvanceReport defines model for AdvanceReport.
+type AdvanceReport struct {
+	// Ended How many of them came to their end on the way.
+	Ended int64 `json:"ended"`
+
+	// From The sandbox's now before.
+	From time.Time `json:"from"`
+
+	// Lifecycles How many were taken along.
+	Lifecycles int64 `json:"lifecycles"`
+
+	// To The sandbox's now after.
+	To time.Time `json:"to"`
+
+	// Wakes In order of time.
+	Wakes []Wake `json:"wakes"`
+}
 
 // Allocation defines model for Allocation.
 type Allocation struct {
@@ -306,6 +411,13 @@ type Authenticator struct {
 	Status       models.AuthenticatorStatus `json:"status"`
 }
 
+// AuthenticatorReset defines model for AuthenticatorReset.
+type AuthenticatorReset struct {
+	// Note For the audit trail. No personal data.
+	Note   *string            `json:"note,omitempty"`
+	Reason models.ResetReason `json:"reason"`
+}
+
 // Cancellation defines model for Cancellation.
 type Cancellation struct {
 	Reason models.CancelReason `json:"reason"`
@@ -319,6 +431,16 @@ type Charge struct {
 	ID          string              `json:"id"`
 	OrderNumber string              `json:"order_number"`
 	Status      models.ChargeStatus `json:"status"`
+}
+
+// ClockAdvance How far, one of `by` and `to`.
+type ClockAdvance struct {
+	// By ISO 8601 duration, by the calendar: P30D, P1Y2M, PT36H.
+	By *string    `json:"by,omitempty"`
+	To *time.Time `json:"to,omitempty"`
+
+	// WorkflowID Of one lifecycle, such as credential/cr_…; all, where nothing is said.
+	WorkflowID *string `json:"workflow_id,omitempty"`
 }
 
 // Country ISO 3166-1 alpha-2.
@@ -345,13 +467,32 @@ type Credential struct {
 	// ProofingCountry ISO 3166-1 alpha-2.
 	//
 	// Examples: US
-	ProofingCountry *Country   `json:"proofing_country,omitempty"`
-	PurchasedAt     time.Time  `json:"purchased_at"`
-	RevokedAt       *time.Time `json:"revoked_at,omitempty"`
+	ProofingCountry *Country  `json:"proofing_country,omitempty"`
+	PurchasedAt     time.Time `json:"purchased_at"`
+
+	// Renewal When and to what a credential can be renewed.
+	Renewal *RenewalWindow `json:"renewal,omitempty"`
+
+	// Replacing A replacement of its token is under way.
+	Replacing *bool `json:"replacing,omitempty"`
+
+	// ReviewSince Its revocation waits for a person, since no reminder could be delivered.
+	ReviewSince  *time.Time           `json:"review_since,omitempty"`
+	RevokeReason *models.RevokeReason `json:"revoke_reason,omitempty"`
+	RevokedAt    *time.Time           `json:"revoked_at,omitempty"`
+
+	// Serial Of the live hardware token.
+	Serial *string `json:"serial,omitempty"`
 
 	// Status Derived from the phase, the dates and the authenticators, at the moment of the answer.
-	Status      DisplayedStatus `json:"status"`
-	SuspendedAt *time.Time      `json:"suspended_at,omitempty"`
+	Status DisplayedStatus `json:"status"`
+
+	// SuspendedAt By a command: it lasts until it is lifted.
+	SuspendedAt *time.Time `json:"suspended_at,omitempty"`
+	SuspendedBy *Suspender `json:"suspended_by,omitempty"`
+
+	// TermSuspendedAt By time: it lasts until the credential is renewed.
+	TermSuspendedAt *time.Time `json:"term_suspended_at,omitempty"`
 }
 
 // CredentialList defines model for CredentialList.
@@ -374,6 +515,21 @@ type Disclaimer struct {
 
 // DisplayedStatus Derived from the phase, the dates and the authenticators, at the moment of the answer.
 type DisplayedStatus = models.DisplayedStatus
+
+// ExpectedReturn defines model for ExpectedReturn.
+type ExpectedReturn struct {
+	// Back It has come back.
+	Back bool `json:"back"`
+
+	// Condition `unseen`: the carrier says that it came back; `lost`: it never reached the buyer.
+	Condition *TokenCondition `json:"condition,omitempty"`
+
+	// Position Of the order line.
+	Position   int32      `json:"position"`
+	ReceivedAt *time.Time `json:"received_at,omitempty"`
+	Serial     string     `json:"serial"`
+	ShipmentID string     `json:"shipment_id"`
+}
 
 // Health defines model for Health.
 type Health struct {
@@ -472,8 +628,8 @@ type NewAccount struct {
 	MiddleName     *string `json:"middle_name,omitempty"`
 	OrganizationID *string `json:"organization_id,omitempty"`
 
-	// Password At least 12 characters.
-	Password models.Secret `json:"password"`
+	// Password At least 12 characters. Without one, a first-login mail with a temporary password is sent.
+	Password *models.Secret `json:"password,omitempty"`
 
 	// Roles A subscriber, where nothing is said.
 	Roles  []AccountRole `json:"roles,omitempty"`
@@ -535,7 +691,25 @@ type NewOrder struct {
 type NewOrderLine struct {
 	// BeneficiaryID The account that it is for; of the buyer's organization. The buyer, where nothing is said.
 	BeneficiaryID *string `json:"beneficiary_id,omitempty"`
-	ProductSKU    string  `json:"product_sku"`
+
+	// CredentialID Of a renewal or a replacement: the credential that it is for.
+	CredentialID *string `json:"credential_id,omitempty"`
+	ProductSKU   string  `json:"product_sku"`
+
+	// ReplacementReason Why a token is replaced. The first three are free within the warranty.
+	ReplacementReason *ReplacementReason `json:"replacement_reason,omitempty"`
+}
+
+// NewOrderQuote defines model for NewOrderQuote.
+type NewOrderQuote struct {
+	Lines         []NewOrderLine `json:"lines"`
+	PaymentMethod *PaymentMethod `json:"payment_method,omitempty"`
+}
+
+// NewPasswordRecovery defines model for NewPasswordRecovery.
+type NewPasswordRecovery struct {
+	// UserID Or the e-mail address, where it is that of one account only.
+	UserID string `json:"user_id"`
 }
 
 // NewPayment defines model for NewPayment.
@@ -555,10 +729,43 @@ type NewPayment struct {
 	SourceAccount string `json:"source_account"`
 }
 
+// NewPayout defines model for NewPayout.
+type NewPayout struct {
+	// Amount More than zero.
+	Amount Amount `json:"amount"`
+
+	// BankReference The bank's own reference of the booking.
+	BankReference string    `json:"bank_reference"`
+	PaidAt        time.Time `json:"paid_at"`
+
+	// SourceAccount Our account.
+	SourceAccount string `json:"source_account"`
+}
+
+// NewRefund defines model for NewRefund.
+type NewRefund struct {
+	// Lines Their positions. All that are in no refund, where nothing is said.
+	Lines []int32 `json:"lines,omitempty"`
+
+	// Note For the audit trail. No personal data.
+	Note   *string             `json:"note,omitempty"`
+	Reason models.RefundReason `json:"reason"`
+}
+
+// NewReturn defines model for NewReturn.
+type NewReturn struct {
+	Condition models.TokenCondition `json:"condition"`
+}
+
 // NewSession defines model for NewSession.
 type NewSession struct {
 	Password models.Secret `json:"password"`
 	UserID   string        `json:"user_id"`
+}
+
+// NewUserIDRecovery defines model for NewUserIDRecovery.
+type NewUserIDRecovery struct {
+	Email string `json:"email"`
 }
 
 // NewVerification The code, and exactly one of the others.
@@ -571,6 +778,33 @@ type NewVerification struct {
 
 	// UserID Of the person's account.
 	UserID *string `json:"user_id,omitempty"`
+}
+
+// Notice A mail, and the evidence of its delivery.
+type Notice struct {
+	BouncedAt *time.Time `json:"bounced_at,omitempty"`
+
+	// Code Why it was refused or came back, as mail servers say it.
+	//
+	// Examples: 5.1.1
+	Code         *string    `json:"code,omitempty"`
+	ComplainedAt *time.Time `json:"complained_at,omitempty"`
+	CreatedAt    time.Time  `json:"created_at"`
+	DeliveredAt  *time.Time `json:"delivered_at,omitempty"`
+	ID           string     `json:"id"`
+
+	// Kind Examples: revocation_reminder
+	Kind   string     `json:"kind"`
+	SentAt *time.Time `json:"sent_at,omitempty"`
+
+	// Status `sent`: the mail server took it; `bounced`: it came back.
+	Status models.NoticeStatus `json:"status"`
+}
+
+// NoticePage defines model for NoticePage.
+type NoticePage struct {
+	Items      []Notice `json:"items"`
+	NextCursor *string  `json:"next_cursor,omitempty"`
 }
 
 // Order defines model for Order.
@@ -594,27 +828,44 @@ type Order struct {
 	PaymentMethod   PaymentMethod `json:"payment_method"`
 	PlacedAt        *time.Time    `json:"placed_at,omitempty"`
 	PoNumber        *string       `json:"po_number,omitempty"`
+	RefundedAt      *time.Time    `json:"refunded_at,omitempty"`
 	ShippingAddress *Address      `json:"shipping_address,omitempty"`
 	Status          OrderStatus   `json:"status"`
 	Total           Money         `json:"total"`
+
+	// Warnings In the answer to the order only.
+	Warnings []OrderWarning `json:"warnings,omitempty"`
 }
 
 // OrderLine defines model for OrderLine.
 type OrderLine struct {
 	BeneficiaryID string `json:"beneficiary_id"`
 
+	// CredentialID That it renews or whose token it replaces.
+	CredentialID *string `json:"credential_id,omitempty"`
+
 	// LicenseKey The newest key of a line. The key itself is in the mail and nowhere else.
 	LicenseKey *LicenseKey `json:"license_key,omitempty"`
 	Position   int32       `json:"position"`
 	Price      Money       `json:"price"`
 	ProductSKU string      `json:"product_sku"`
-	Shipment   *Shipment   `json:"shipment,omitempty"`
+
+	// ReplacementReason Why a token is replaced. The first three are free within the warranty.
+	ReplacementReason *ReplacementReason `json:"replacement_reason,omitempty"`
+	Shipment          *Shipment          `json:"shipment,omitempty"`
 }
 
 // OrderPage defines model for OrderPage.
 type OrderPage struct {
 	Items      []OrderSummary `json:"items"`
 	NextCursor *string        `json:"next_cursor,omitempty"`
+}
+
+// OrderQuote defines model for OrderQuote.
+type OrderQuote struct {
+	Lines    []QuotedLine   `json:"lines"`
+	Total    Money          `json:"total"`
+	Warnings []OrderWarning `json:"warnings"`
 }
 
 // OrderStatus defines model for OrderStatus.
@@ -634,6 +885,22 @@ type OrderSummary struct {
 	Total         Money         `json:"total"`
 }
 
+// OrderWarning What the buyer may not have meant. It forbids nothing.
+type OrderWarning struct {
+	// At When that credential expires, its token was bought, or the renewed term ends.
+	At   *time.Time         `json:"at,omitempty"`
+	Code models.WarningKind `json:"code"`
+
+	// CredentialID That it is about.
+	CredentialID *string `json:"credential_id,omitempty"`
+
+	// Detail In plain words.
+	Detail string `json:"detail"`
+
+	// Position Of the line.
+	Position int32 `json:"position"`
+}
+
 // Parcel defines model for Parcel.
 type Parcel struct {
 	Carrier        *string        `json:"carrier,omitempty"`
@@ -646,6 +913,22 @@ type Parcel struct {
 
 // ParcelOutcome defines model for Parcel.Outcome.
 type ParcelOutcome string
+
+// PasswordChange defines model for PasswordChange.
+type PasswordChange struct {
+	// NewPassword At least 12 characters.
+	NewPassword models.Secret `json:"new_password"`
+	OldPassword models.Secret `json:"old_password"`
+}
+
+// PasswordRecovery defines model for PasswordRecovery.
+type PasswordRecovery struct {
+	// NewPassword At least 12 characters.
+	NewPassword models.Secret `json:"new_password"`
+
+	// Token Of the mailed link.
+	Token models.Secret `json:"token"`
+}
 
 // Payment defines model for Payment.
 type Payment struct {
@@ -671,6 +954,123 @@ type PaymentMethod = models.PaymentMethod
 type PaymentPage struct {
 	Items      []Payment `json:"items"`
 	NextCursor *string   `json:"next_cursor,omitempty"`
+}
+
+// Policy Every number of the policy.
+type Policy = models.Policy
+
+// PolicyChange A part of a policy.
+type PolicyChange struct {
+	// CloseOfBusiness Local time.
+	//
+	// Examples: 17:00
+	CloseOfBusiness *string           `json:"close_of_business,omitempty"`
+	Invoice         *PolicyInvoice    `json:"invoice,omitempty"`
+	LicenseKey      *PolicyLicenseKey `json:"license_key,omitempty"`
+	Life            *PolicyLife       `json:"life,omitempty"`
+	Otp             *PolicyOTP        `json:"otp,omitempty"`
+	Refund          *PolicyRefund     `json:"refund,omitempty"`
+	Session         *PolicySession    `json:"session,omitempty"`
+	Shipping        *PolicyShipping   `json:"shipping,omitempty"`
+	Tokens          *PolicyTokens     `json:"tokens,omitempty"`
+
+	// Zone IANA time zone.
+	//
+	// Examples: America/New_York
+	Zone *string `json:"zone,omitempty"`
+}
+
+// PolicyInvoice defines model for PolicyInvoice.
+type PolicyInvoice struct {
+	DueDays        *int32 `json:"due_days,omitempty"`
+	ReminderAfter  *int32 `json:"reminder_after,omitempty"`
+	ReminderBefore *int32 `json:"reminder_before,omitempty"`
+	VoidAfter      *int32 `json:"void_after,omitempty"`
+}
+
+// PolicyLicenseKey defines model for PolicyLicenseKey.
+type PolicyLicenseKey struct {
+	LifetimeMonths  *int32 `json:"lifetime_months,omitempty"`
+	PromiseHours    *int32 `json:"promise_hours,omitempty"`
+	TriesPerAccount *int32 `json:"tries_per_account,omitempty"`
+	TriesPerAddress *int32 `json:"tries_per_address,omitempty"`
+}
+
+// PolicyLife defines model for PolicyLife.
+type PolicyLife struct {
+	// GraceMonths Calendar months from the end of the term to the revocation.
+	GraceMonths *int32 `json:"grace_months,omitempty"`
+
+	// LastInvoiceBefore Days before the revocation.
+	LastInvoiceBefore *int32 `json:"last_invoice_before,omitempty"`
+
+	// LastRenewalBefore Days before the revocation; until close of business.
+	LastRenewalBefore *int32 `json:"last_renewal_before,omitempty"`
+
+	// NoticeBefore Days before the end of the term.
+	NoticeBefore *int32 `json:"notice_before,omitempty"`
+
+	// Reminders Days before the revocation, descending.
+	Reminders []int32 `json:"reminders,omitempty"`
+
+	// ReviewDays That a revocation waits for a person at most.
+	ReviewDays *int32 `json:"review_days,omitempty"`
+
+	// SuspendBefore Days before the revocation.
+	SuspendBefore *int32 `json:"suspend_before,omitempty"`
+
+	// SuspensionDays That a suspension by command lasts before it ends in a revocation.
+	SuspensionDays *int32 `json:"suspension_days,omitempty"`
+}
+
+// PolicyList defines model for PolicyList.
+type PolicyList struct {
+	Items []PublishedPolicy `json:"items"`
+}
+
+// PolicyOTP defines model for PolicyOTP.
+type PolicyOTP struct {
+	HotpLookAhead *int32 `json:"hotp_look_ahead,omitempty"`
+	HotpResync    *int32 `json:"hotp_resync,omitempty"`
+	LockAfter     *int32 `json:"lock_after,omitempty"`
+	TotpResync    *int32 `json:"totp_resync,omitempty"`
+	TotpWindow    *int32 `json:"totp_window,omitempty"`
+}
+
+// PolicyRefund defines model for PolicyRefund.
+type PolicyRefund struct {
+	DecisionDays   *int32 `json:"decision_days,omitempty"`
+	PayoutDays     *int32 `json:"payout_days,omitempty"`
+	ReturnDays     *int32 `json:"return_days,omitempty"`
+	ReturnReminder *int32 `json:"return_reminder,omitempty"`
+
+	// SecondPersonAbove In minor units.
+	SecondPersonAbove *int64 `json:"second_person_above,omitempty"`
+	SelfServiceDays   *int32 `json:"self_service_days,omitempty"`
+}
+
+// PolicySession defines model for PolicySession.
+type PolicySession struct {
+	AbsoluteHours          *int32 `json:"absolute_hours,omitempty"`
+	IdleMinutes            *int32 `json:"idle_minutes,omitempty"`
+	RecoveryMails          *int32 `json:"recovery_mails,omitempty"`
+	RecoveryMinutes        *int32 `json:"recovery_minutes,omitempty"`
+	TemporaryPasswordHours *int32 `json:"temporary_password_hours,omitempty"`
+	TriesPerAddress        *int32 `json:"tries_per_address,omitempty"`
+	TriesPerUser           *int32 `json:"tries_per_user,omitempty"`
+	TriesPerUserAnywhere   *int32 `json:"tries_per_user_anywhere,omitempty"`
+}
+
+// PolicyShipping defines model for PolicyShipping.
+type PolicyShipping struct {
+	PromiseFrom *int32 `json:"promise_from,omitempty"`
+	PromiseTo   *int32 `json:"promise_to,omitempty"`
+}
+
+// PolicyTokens defines model for PolicyTokens.
+type PolicyTokens struct {
+	OldYears     *int32 `json:"old_years,omitempty"`
+	WarrantyDays *int32 `json:"warranty_days,omitempty"`
 }
 
 // Problem A problem document (RFC 9457).
@@ -716,8 +1116,9 @@ type ProblemError struct {
 
 // Product defines model for Product.
 type Product struct {
-	Description string      `json:"description"`
-	Kind        ProductKind `json:"kind"`
+	BaseKind    *ProductKind `json:"base_kind,omitempty"`
+	Description string       `json:"description"`
+	Kind        ProductKind  `json:"kind"`
 
 	// Level Of the credential that it becomes.
 	Level int32 `json:"level"`
@@ -746,6 +1147,105 @@ type ProductList struct {
 	Items []Product `json:"items"`
 }
 
+// PublishedPolicy defines model for PublishedPolicy.
+type PublishedPolicy struct {
+	// Current New agreements are made under it.
+	Current     bool      `json:"current"`
+	EffectiveAt time.Time `json:"effective_at"`
+
+	// Policy Every number of the policy.
+	Policy  Policy `json:"policy"`
+	Version int32  `json:"version"`
+}
+
+// QuotedLine defines model for QuotedLine.
+type QuotedLine struct {
+	BeneficiaryID string  `json:"beneficiary_id"`
+	CredentialID  *string `json:"credential_id,omitempty"`
+
+	// NewExpiry Of a renewal: one term from the old expiry.
+	NewExpiry  *time.Time `json:"new_expiry,omitempty"`
+	Position   int32      `json:"position"`
+	Price      Money      `json:"price"`
+	ProductSKU string     `json:"product_sku"`
+
+	// Warranty Free because the warranty covers it.
+	Warranty *bool `json:"warranty,omitempty"`
+}
+
+// Reason defines model for Reason.
+type Reason struct {
+	// Reason For the audit trail. No personal data.
+	Reason string `json:"reason"`
+}
+
+// Refund defines model for Refund.
+type Refund struct {
+	// AllowedActions What the caller may do with it now.
+	AllowedActions AllowedActions `json:"allowed_actions"`
+	BankDue        Money          `json:"bank_due"`
+	CardDue        Money          `json:"card_due"`
+	CardRefundedAt *time.Time     `json:"card_refunded_at,omitempty"`
+
+	// CreditNote Examples: CN-10001
+	CreditNote *string    `json:"credit_note,omitempty"`
+	CreditedAt *time.Time `json:"credited_at,omitempty"`
+	DecidedAt  *time.Time `json:"decided_at,omitempty"`
+	DecidedBy  *string    `json:"decided_by,omitempty"`
+	EndedAt    *time.Time `json:"ended_at,omitempty"`
+
+	// ID Examples: rf_06e2k8w0000000000000000001
+	ID          string       `json:"id"`
+	Lines       []RefundLine `json:"lines"`
+	Note        *string      `json:"note,omitempty"`
+	OrderNumber string       `json:"order_number"`
+	Reason      RefundReason `json:"reason"`
+
+	// Rejection Why it was rejected.
+	Rejection   *string   `json:"rejection,omitempty"`
+	RequestedAt time.Time `json:"requested_at"`
+	RequestedBy string    `json:"requested_by"`
+
+	// ReturnBy From then on, what has not come back is not refunded.
+	ReturnBy *time.Time `json:"return_by,omitempty"`
+
+	// Returns The tokens that must come back.
+	Returns []ExpectedReturn `json:"returns"`
+
+	// SecondPerson Somebody else than who asked for it decides.
+	SecondPerson bool `json:"second_person"`
+
+	// Status `returning`: a token must come back first; `credited`: the buyer keeps the money as credit.
+	Status RefundStatus `json:"status"`
+	Total  Money        `json:"total"`
+}
+
+// RefundLine defines model for RefundLine.
+type RefundLine struct {
+	Amount Money `json:"amount"`
+
+	// DroppedAt It left the refund.
+	DroppedAt *time.Time `json:"dropped_at,omitempty"`
+
+	// Position In the order.
+	Position int32 `json:"position"`
+
+	// UndoneAt Its key is void, its credential revoked.
+	UndoneAt *time.Time `json:"undone_at,omitempty"`
+}
+
+// RefundPage defines model for RefundPage.
+type RefundPage struct {
+	Items      []Refund `json:"items"`
+	NextCursor *string  `json:"next_cursor,omitempty"`
+}
+
+// RefundReason defines model for RefundReason.
+type RefundReason = models.RefundReason
+
+// RefundStatus `returning`: a token must come back first; `credited`: the buyer keeps the money as credit.
+type RefundStatus = models.RefundStatus
+
 // RejectedCheckpoint defines model for RejectedCheckpoint.
 type RejectedCheckpoint struct {
 	Detail string `json:"detail"`
@@ -754,11 +1254,58 @@ type RejectedCheckpoint struct {
 	Line int64 `json:"line"`
 }
 
+// RenewalWindow When and to what a credential can be renewed.
+type RenewalWindow struct {
+	// LastInvoice Before it, an invoice can be asked for.
+	LastInvoice time.Time `json:"last_invoice"`
+
+	// LastRenewal Before it, a card is taken.
+	LastRenewal time.Time `json:"last_renewal"`
+
+	// NewExpiry One term from the old expiry, whenever it is paid.
+	NewExpiry time.Time `json:"new_expiry"`
+
+	// Open Now, in any way.
+	Open  bool      `json:"open"`
+	Opens time.Time `json:"opens"`
+}
+
+// ReplacementReason Why a token is replaced. The first three are free within the warranty.
+type ReplacementReason = models.ReplacementReason
+
+// Resync defines model for Resync.
+type Resync struct {
+	FirstCode models.Secret `json:"first_code"`
+
+	// SecondCode The next one.
+	SecondCode models.Secret `json:"second_code"`
+}
+
 // RetentionClass defines model for RetentionClass.
 type RetentionClass = models.RetentionClass
 
+// RevocationRequest defines model for RevocationRequest.
+type RevocationRequest struct {
+	// AuthenticatorID This one only; the credential and everything bound to it, where nothing is said.
+	AuthenticatorID *string `json:"authenticator_id,omitempty"`
+
+	// Confirm That it is for good. Without it the answer says what would happen.
+	Confirm *bool `json:"confirm,omitempty"`
+
+	// Note For the audit trail. No personal data.
+	Note   *string             `json:"note,omitempty"`
+	Reason models.RevokeReason `json:"reason"`
+}
+
 // Role defines model for Role.
 type Role = models.Role
+
+// SandboxClock defines model for SandboxClock.
+type SandboxClock struct {
+	// AheadSeconds Of real time.
+	AheadSeconds int64     `json:"ahead_seconds"`
+	Now          time.Time `json:"now"`
+}
 
 // Session defines model for Session.
 type Session struct {
@@ -767,8 +1314,11 @@ type Session struct {
 	ID        string    `json:"id"`
 
 	// Level 2 not proofed, 3 proofed; 0 with a password only.
-	Level int32  `json:"level"`
-	Roles []Role `json:"roles"`
+	Level int32 `json:"level"`
+
+	// MustChangePassword The password is a temporary one; nothing else can be done before it is changed.
+	MustChangePassword *bool  `json:"must_change_password,omitempty"`
+	Roles              []Role `json:"roles"`
 
 	// Strength How a person proved who they are.
 	Strength Strength `json:"strength"`
@@ -863,6 +1413,15 @@ type SupportCasePage struct {
 	NextCursor *string       `json:"next_cursor,omitempty"`
 }
 
+// Suspender defines model for Suspender.
+type Suspender = models.Suspender
+
+// Suspension defines model for Suspension.
+type Suspension struct {
+	// Reason For the audit trail; an administrator and support must give one. No personal data.
+	Reason *string `json:"reason,omitempty"`
+}
+
 // Timeline What happens next, when and why, and what happens if nobody acts.
 type Timeline struct {
 	// AllowedActions What the caller may do with it now.
@@ -872,10 +1431,15 @@ type Timeline struct {
 	At time.Time `json:"at"`
 
 	// IfNobodyActs In plain words.
-	IfNobodyActs *string     `json:"if_nobody_acts,omitempty"`
-	Milestones   []Milestone `json:"milestones"`
-	Next         *Milestone  `json:"next,omitempty"`
-	Status       string      `json:"status"`
+	IfNobodyActs *string `json:"if_nobody_acts,omitempty"`
+
+	// Milestones All that are ahead, in order.
+	Milestones []Milestone `json:"milestones"`
+	Next       *Milestone  `json:"next,omitempty"`
+
+	// Past What has happened, in order.
+	Past   []Milestone `json:"past,omitempty"`
+	Status string      `json:"status"`
 
 	// Subject The order number or the id.
 	Subject string `json:"subject"`
@@ -917,6 +1481,9 @@ type TokenAlgorithm string
 // TokenKind defines model for Token.Kind.
 type TokenKind string
 
+// TokenCondition `unseen`: the carrier says that it came back; `lost`: it never reached the buyer.
+type TokenCondition = models.TokenCondition
+
 // TokenStatus defines model for TokenStatus.
 type TokenStatus = models.TokenStatus
 
@@ -938,8 +1505,97 @@ type Verification struct {
 	Strength *Strength `json:"strength,omitempty"`
 }
 
+// Wake A moment at which a lifecycle had something due.
+type Wake struct {
+	// At On the sandbox's clock.
+	At time.Time `json:"at"`
+
+	// WorkflowID Examples: credential/cr_06e2k8w0000000000000000001
+	WorkflowID string `json:"workflow_id"`
+}
+
+// WhatIfChange A credential that would change.
+type WhatIfChange struct {
+	Changes      []WhatIfDate     `json:"changes"`
+	CredentialID string           `json:"credential_id"`
+	Line         WhatIfChangeLine `json:"line"`
+
+	// Status Derived from the phase, the dates and the authenticators, at the moment of the answer.
+	Status DisplayedStatus `json:"status"`
+
+	// Then Derived from the phase, the dates and the authenticators, at the moment of the answer.
+	Then DisplayedStatus `json:"then"`
+
+	// Version Of the policy that it was bought under.
+	Version int32 `json:"version"`
+}
+
+// WhatIfChangeLine defines model for WhatIfChange.Line.
+type WhatIfChangeLine string
+
+// WhatIfDate A change of state that would come at another moment.
+type WhatIfDate struct {
+	// From As it was agreed.
+	From time.Time `json:"from"`
+
+	// To Under the changed policy.
+	To   time.Time      `json:"to"`
+	What WhatIfDateWhat `json:"what"`
+}
+
+// WhatIfDateWhat defines model for WhatIfDate.What.
+type WhatIfDateWhat string
+
+// WhatIfFailure The last line of a preview that could not be finished.
+type WhatIfFailure struct {
+	Line WhatIfFailureLine `json:"line"`
+
+	// Problem A problem document (RFC 9457).
+	Problem Problem `json:"problem"`
+}
+
+// WhatIfFailureLine defines model for WhatIfFailure.Line.
+type WhatIfFailureLine string
+
+// WhatIfHeader The first line of a preview.
+type WhatIfHeader struct {
+	// At The moment of the comparison.
+	At   time.Time        `json:"at"`
+	Line WhatIfHeaderLine `json:"line"`
+
+	// Policy Every number of the policy.
+	Policy Policy `json:"policy"`
+
+	// Version That the change is laid over.
+	Version int32 `json:"version"`
+}
+
+// WhatIfHeaderLine defines model for WhatIfHeader.Line.
+type WhatIfHeaderLine string
+
+// WhatIfSummary The last line of a preview that is complete.
+type WhatIfSummary struct {
+	// AtOnce How many of them would be shown in another state now.
+	AtOnce  int64 `json:"at_once"`
+	Changed int64 `json:"changed"`
+
+	// Credentials How many were looked at.
+	Credentials      int64             `json:"credentials"`
+	Line             WhatIfSummaryLine `json:"line"`
+	RevokedEarlier   int64             `json:"revoked_earlier"`
+	RevokedLater     int64             `json:"revoked_later"`
+	SuspendedEarlier int64             `json:"suspended_earlier"`
+	SuspendedLater   int64             `json:"suspended_later"`
+}
+
+// WhatIfSummaryLine defines model for WhatIfSummary.Line.
+type WhatIfSummaryLine string
+
 // AccountID defines model for AccountID.
 type AccountID = string
+
+// AuthenticatorID defines model for AuthenticatorID.
+type AuthenticatorID = string
 
 // CaseID defines model for CaseID.
 type CaseID = string
@@ -965,8 +1621,14 @@ type Limit = int32
 // OrderNumber defines model for OrderNumber.
 type OrderNumber = string
 
+// PolicyVersion defines model for PolicyVersion.
+type PolicyVersion = int32
+
 // Position defines model for Position.
 type Position = int32
+
+// RefundID defines model for RefundID.
+type RefundID = string
 
 // SKU defines model for SKU.
 type SKU = string
@@ -995,6 +1657,24 @@ type CreateAccountParams struct {
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
+// ChangePasswordParams defines parameters for ChangePassword.
+type ChangePasswordParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ResetPasswordParams defines parameters for ResetPassword.
+type ResetPasswordParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ListCredentialsParams defines parameters for ListCredentials.
+type ListCredentialsParams struct {
+	// AccountID For an organization's administrator, an account of the same organization; for staff, any.
+	AccountID *string `form:"account_id,omitempty" json:"account_id,omitempty"`
+}
+
 // ListCredentialAuditEventsParams defines parameters for ListCredentialAuditEvents.
 type ListCredentialAuditEventsParams struct {
 	// Cursor `next_cursor` of the page before.
@@ -1004,8 +1684,47 @@ type ListCredentialAuditEventsParams struct {
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// ResetAuthenticatorParams defines parameters for ResetAuthenticator.
+type ResetAuthenticatorParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ResyncAuthenticatorParams defines parameters for ResyncAuthenticator.
+type ResyncAuthenticatorParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
 // RegisterHardwareTokenParams defines parameters for RegisterHardwareToken.
 type RegisterHardwareTokenParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ListCredentialNoticesParams defines parameters for ListCredentialNotices.
+type ListCredentialNoticesParams struct {
+	// Cursor `next_cursor` of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit At most so many items.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ReenableCredentialParams defines parameters for ReenableCredential.
+type ReenableCredentialParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// RevokeCredentialParams defines parameters for RevokeCredential.
+type RevokeCredentialParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// SuspendCredentialParams defines parameters for SuspendCredential.
+type SuspendCredentialParams struct {
 	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
@@ -1065,6 +1784,12 @@ type ResendLicenseKeyParams struct {
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
+// RequestRefundParams defines parameters for RequestRefund.
+type RequestRefundParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
 // ListPaymentsParams defines parameters for ListPayments.
 type ListPaymentsParams struct {
 	// Cursor `next_cursor` of the page before.
@@ -1087,6 +1812,53 @@ type ListProductsParams struct {
 
 	// Partner Only what this partner accepts.
 	Partner *string `form:"partner,omitempty" json:"partner,omitempty"`
+}
+
+// ListRefundsParams defines parameters for ListRefunds.
+type ListRefundsParams struct {
+	Status *RefundStatus `form:"status,omitempty" json:"status,omitempty"`
+
+	// Cursor `next_cursor` of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit At most so many items.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ApproveRefundParams defines parameters for ApproveRefund.
+type ApproveRefundParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// KeepRefundAsCreditParams defines parameters for KeepRefundAsCredit.
+type KeepRefundAsCreditParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// RecordPayoutParams defines parameters for RecordPayout.
+type RecordPayoutParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// RejectRefundParams defines parameters for RejectRefund.
+type RejectRefundParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// WithdrawRefundParams defines parameters for WithdrawRefund.
+type WithdrawRefundParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// AdvanceSandboxClockParams defines parameters for AdvanceSandboxClock.
+type AdvanceSandboxClockParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
 // ListShipmentsParams defines parameters for ListShipments.
@@ -1148,14 +1920,44 @@ type RetireTokenParams struct {
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
+// RecordReturnParams defines parameters for RecordReturn.
+type RecordReturnParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
 // CreateAccountJSONRequestBody defines body for CreateAccount for application/json ContentType.
 type CreateAccountJSONRequestBody = NewAccount
+
+// ChangePasswordJSONRequestBody defines body for ChangePassword for application/json ContentType.
+type ChangePasswordJSONRequestBody = PasswordChange
+
+// ResetPasswordJSONRequestBody defines body for ResetPassword for application/json ContentType.
+type ResetPasswordJSONRequestBody = Reason
+
+// ResetAuthenticatorJSONRequestBody defines body for ResetAuthenticator for application/json ContentType.
+type ResetAuthenticatorJSONRequestBody = AuthenticatorReset
+
+// ResyncAuthenticatorJSONRequestBody defines body for ResyncAuthenticator for application/json ContentType.
+type ResyncAuthenticatorJSONRequestBody = Resync
 
 // RegisterHardwareTokenJSONRequestBody defines body for RegisterHardwareToken for application/json ContentType.
 type RegisterHardwareTokenJSONRequestBody = NewHardwareToken
 
+// ReenableCredentialJSONRequestBody defines body for ReenableCredential for application/json ContentType.
+type ReenableCredentialJSONRequestBody = Suspension
+
+// RevokeCredentialJSONRequestBody defines body for RevokeCredential for application/json ContentType.
+type RevokeCredentialJSONRequestBody = RevocationRequest
+
+// SuspendCredentialJSONRequestBody defines body for SuspendCredential for application/json ContentType.
+type SuspendCredentialJSONRequestBody = Suspension
+
 // ActivateLicenseKeyJSONRequestBody defines body for ActivateLicenseKey for application/json ContentType.
 type ActivateLicenseKeyJSONRequestBody = NewActivation
+
+// QuoteOrderJSONRequestBody defines body for QuoteOrder for application/json ContentType.
+type QuoteOrderJSONRequestBody = NewOrderQuote
 
 // CreateOrderJSONRequestBody defines body for CreateOrder for application/json ContentType.
 type CreateOrderJSONRequestBody = NewOrder
@@ -1166,8 +1968,29 @@ type CancelOrderJSONRequestBody = Cancellation
 // CreateChargeJSONRequestBody defines body for CreateCharge for application/json ContentType.
 type CreateChargeJSONRequestBody = NewCharge
 
+// RequestRefundJSONRequestBody defines body for RequestRefund for application/json ContentType.
+type RequestRefundJSONRequestBody = NewRefund
+
+// RequestPasswordRecoveryJSONRequestBody defines body for RequestPasswordRecovery for application/json ContentType.
+type RequestPasswordRecoveryJSONRequestBody = NewPasswordRecovery
+
+// RecoverPasswordJSONRequestBody defines body for RecoverPassword for application/json ContentType.
+type RecoverPasswordJSONRequestBody = PasswordRecovery
+
 // RecordPaymentJSONRequestBody defines body for RecordPayment for application/json ContentType.
 type RecordPaymentJSONRequestBody = NewPayment
+
+// ApproveRefundJSONRequestBody defines body for ApproveRefund for application/json ContentType.
+type ApproveRefundJSONRequestBody = Reason
+
+// RecordPayoutJSONRequestBody defines body for RecordPayout for application/json ContentType.
+type RecordPayoutJSONRequestBody = NewPayout
+
+// RejectRefundJSONRequestBody defines body for RejectRefund for application/json ContentType.
+type RejectRefundJSONRequestBody = Reason
+
+// AdvanceSandboxClockJSONRequestBody defines body for AdvanceSandboxClock for application/json ContentType.
+type AdvanceSandboxClockJSONRequestBody = ClockAdvance
 
 // CreateSessionJSONRequestBody defines body for CreateSession for application/json ContentType.
 type CreateSessionJSONRequestBody = NewSession
@@ -1187,6 +2010,12 @@ type RestoreTokenJSONRequestBody = StockReason
 // RetireTokenJSONRequestBody defines body for RetireToken for application/json ContentType.
 type RetireTokenJSONRequestBody = StockReason
 
+// RecordReturnJSONRequestBody defines body for RecordReturn for application/json ContentType.
+type RecordReturnJSONRequestBody = NewReturn
+
+// RecoverUserIDJSONRequestBody defines body for RecoverUserID for application/json ContentType.
+type RecoverUserIDJSONRequestBody = NewUserIDRecovery
+
 // ServerInterface represents all server handlers.
 type ServerInterface interface {
 	// CreateAccount Create a person's login
@@ -1195,24 +2024,48 @@ type ServerInterface interface {
 	// GetOwnAccount The account that calls
 	// (GET /v1/accounts/me)
 	GetOwnAccount(c *gin.Context)
+	// ChangePassword Change the password
+	// (PUT /v1/accounts/me/password)
+	ChangePassword(c *gin.Context, params ChangePasswordParams)
 	// GetAccount One account
 	// (GET /v1/accounts/{account_id})
 	GetAccount(c *gin.Context, accountID AccountID)
+	// ResetPassword Mail a temporary password
+	// (POST /v1/accounts/{account_id}/password-reset)
+	ResetPassword(c *gin.Context, accountID AccountID, params ResetPasswordParams)
 	// VerifyAudit Check the audit chains
 	// (GET /v1/audit/verification)
 	VerifyAudit(c *gin.Context)
-	// ListCredentials The caller's credentials
+	// ListCredentials Credentials of an account
 	// (GET /v1/credentials)
-	ListCredentials(c *gin.Context)
+	ListCredentials(c *gin.Context, params ListCredentialsParams)
 	// GetCredential One credential
 	// (GET /v1/credentials/{credential_id})
 	GetCredential(c *gin.Context, credentialID CredentialID)
 	// ListCredentialAuditEvents What happened to a credential, newest first
 	// (GET /v1/credentials/{credential_id}/audit-events)
 	ListCredentialAuditEvents(c *gin.Context, credentialID CredentialID, params ListCredentialAuditEventsParams)
+	// ResetAuthenticator Let a token be resynchronized again after too many wrong codes
+	// (POST /v1/credentials/{credential_id}/authenticators/{authenticator_id}/reset)
+	ResetAuthenticator(c *gin.Context, credentialID CredentialID, authenticatorID AuthenticatorID, params ResetAuthenticatorParams)
+	// ResyncAuthenticator Resynchronize a locked or drifted token
+	// (POST /v1/credentials/{credential_id}/authenticators/{authenticator_id}/resync)
+	ResyncAuthenticator(c *gin.Context, credentialID CredentialID, authenticatorID AuthenticatorID, params ResyncAuthenticatorParams)
 	// RegisterHardwareToken Register a hardware token
 	// (POST /v1/credentials/{credential_id}/hardware-tokens)
 	RegisterHardwareToken(c *gin.Context, credentialID CredentialID, params RegisterHardwareTokenParams)
+	// ListCredentialNotices The mails about a credential, oldest first, with the evidence of their delivery
+	// (GET /v1/credentials/{credential_id}/notices)
+	ListCredentialNotices(c *gin.Context, credentialID CredentialID, params ListCredentialNoticesParams)
+	// ReenableCredential Lift a suspension
+	// (POST /v1/credentials/{credential_id}/re-enabling)
+	ReenableCredential(c *gin.Context, credentialID CredentialID, params ReenableCredentialParams)
+	// RevokeCredential Revoke a credential or one authenticator, for good
+	// (POST /v1/credentials/{credential_id}/revocation)
+	RevokeCredential(c *gin.Context, credentialID CredentialID, params RevokeCredentialParams)
+	// SuspendCredential Suspend a credential
+	// (POST /v1/credentials/{credential_id}/suspension)
+	SuspendCredential(c *gin.Context, credentialID CredentialID, params SuspendCredentialParams)
 	// GetCredentialTimeline What happens next with a credential, when and why
 	// (GET /v1/credentials/{credential_id}/timeline)
 	GetCredentialTimeline(c *gin.Context, credentialID CredentialID)
@@ -1231,6 +2084,9 @@ type ServerInterface interface {
 	// ActivateLicenseKey Activate a license key
 	// (POST /v1/license-keys/activations)
 	ActivateLicenseKey(c *gin.Context, params ActivateLicenseKeyParams)
+	// QuoteOrder What an order would cost and do
+	// (POST /v1/order-quotes)
+	QuoteOrder(c *gin.Context)
 	// ListOrders Orders, newest first
 	// (GET /v1/orders)
 	ListOrders(c *gin.Context, params ListOrdersParams)
@@ -1252,21 +2108,69 @@ type ServerInterface interface {
 	// ResendLicenseKey Mail a new license key for a line
 	// (POST /v1/orders/{order_number}/lines/{position}/license-key/resend)
 	ResendLicenseKey(c *gin.Context, orderNumber OrderNumber, position Position, params ResendLicenseKeyParams)
+	// RequestRefund Ask for the money of a paid order back
+	// (POST /v1/orders/{order_number}/refunds)
+	RequestRefund(c *gin.Context, orderNumber OrderNumber, params RequestRefundParams)
 	// GetOrderTimeline What happens next with an order, when and why
 	// (GET /v1/orders/{order_number}/timeline)
 	GetOrderTimeline(c *gin.Context, orderNumber OrderNumber)
+	// RequestPasswordRecovery Mail a link that sets a new password
+	// (POST /v1/password-recoveries)
+	RequestPasswordRecovery(c *gin.Context)
+	// RecoverPassword Set a new password with the token of a mailed link
+	// (POST /v1/password-recoveries/completion)
+	RecoverPassword(c *gin.Context)
 	// ListPayments Payments, newest first, with what is unapplied
 	// (GET /v1/payments)
 	ListPayments(c *gin.Context, params ListPaymentsParams)
 	// RecordPayment Record money received
 	// (POST /v1/payments)
 	RecordPayment(c *gin.Context, params RecordPaymentParams)
+	// ListPolicies Every version of the policy, newest first
+	// (GET /v1/policies)
+	ListPolicies(c *gin.Context)
+	// GetPolicy One version of the policy
+	// (GET /v1/policies/{policy_version})
+	GetPolicy(c *gin.Context, policyVersion PolicyVersion)
 	// ListProducts What can be bought
 	// (GET /v1/products)
 	ListProducts(c *gin.Context, params ListProductsParams)
 	// GetProduct One product
 	// (GET /v1/products/{sku})
 	GetProduct(c *gin.Context, sku SKU)
+	// ListRefunds Refunds, newest first
+	// (GET /v1/refunds)
+	ListRefunds(c *gin.Context, params ListRefundsParams)
+	// GetRefund One refund
+	// (GET /v1/refunds/{refund_id})
+	GetRefund(c *gin.Context, refundID RefundID)
+	// ApproveRefund Approve a refund above the limit
+	// (POST /v1/refunds/{refund_id}/approval)
+	ApproveRefund(c *gin.Context, refundID RefundID, params ApproveRefundParams)
+	// KeepRefundAsCredit Let the buyer keep the money as credit
+	// (POST /v1/refunds/{refund_id}/credit)
+	KeepRefundAsCredit(c *gin.Context, refundID RefundID, params KeepRefundAsCreditParams)
+	// GetCreditNotePDF The credit note as PDF
+	// (GET /v1/refunds/{refund_id}/credit-note.pdf)
+	GetCreditNotePDF(c *gin.Context, refundID RefundID)
+	// RecordPayout Record that billing has paid the customer credit out
+	// (POST /v1/refunds/{refund_id}/payout)
+	RecordPayout(c *gin.Context, refundID RefundID, params RecordPayoutParams)
+	// RejectRefund Reject a refund
+	// (POST /v1/refunds/{refund_id}/rejection)
+	RejectRefund(c *gin.Context, refundID RefundID, params RejectRefundParams)
+	// GetRefundTimeline What happens next with a refund, when and why
+	// (GET /v1/refunds/{refund_id}/timeline)
+	GetRefundTimeline(c *gin.Context, refundID RefundID)
+	// WithdrawRefund Take back the request for a refund
+	// (POST /v1/refunds/{refund_id}/withdrawal)
+	WithdrawRefund(c *gin.Context, refundID RefundID, params WithdrawRefundParams)
+	// GetSandboxClock The sandbox's now
+	// (GET /v1/sandbox/clock)
+	GetSandboxClock(c *gin.Context)
+	// AdvanceSandboxClock Let time pass, in a sandbox
+	// (POST /v1/sandbox/clock/advance)
+	AdvanceSandboxClock(c *gin.Context, params AdvanceSandboxClockParams)
 	// CreateSession Log in
 	// (POST /v1/sessions)
 	CreateSession(c *gin.Context)
@@ -1312,6 +2216,12 @@ type ServerInterface interface {
 	// RetireToken Retire a token for good
 	// (POST /v1/tokens/{serial}/retire)
 	RetireToken(c *gin.Context, serial Serial, params RetireTokenParams)
+	// RecordReturn Record that a shipped token has come back
+	// (POST /v1/tokens/{serial}/return)
+	RecordReturn(c *gin.Context, serial Serial, params RecordReturnParams)
+	// RecoverUserID Mail the user ids of an e-mail address
+	// (POST /v1/user-id-recoveries)
+	RecoverUserID(c *gin.Context)
 }
 
 // ServerInterfaceWrapper converts contexts to parameters.
@@ -1379,6 +2289,49 @@ func (siw *ServerInterfaceWrapper) GetOwnAccount(c *gin.Context) {
 	siw.Handler.GetOwnAccount(c)
 }
 
+// ChangePassword operation middleware
+func (siw *ServerInterfaceWrapper) ChangePassword(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ChangePasswordParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ChangePassword(c, params)
+}
+
 // GetAccount operation middleware
 func (siw *ServerInterfaceWrapper) GetAccount(c *gin.Context) {
 
@@ -1404,6 +2357,58 @@ func (siw *ServerInterfaceWrapper) GetAccount(c *gin.Context) {
 	siw.Handler.GetAccount(c, accountID)
 }
 
+// ResetPassword operation middleware
+func (siw *ServerInterfaceWrapper) ResetPassword(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "account_id" -------------
+	var accountID AccountID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "account_id", c.Param("account_id"), &accountID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter account_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ResetPasswordParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ResetPassword(c, accountID, params)
+}
+
 // VerifyAudit operation middleware
 func (siw *ServerInterfaceWrapper) VerifyAudit(c *gin.Context) {
 
@@ -1420,6 +2425,20 @@ func (siw *ServerInterfaceWrapper) VerifyAudit(c *gin.Context) {
 // ListCredentials operation middleware
 func (siw *ServerInterfaceWrapper) ListCredentials(c *gin.Context) {
 
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCredentialsParams
+
+	// ------------- Optional query parameter "account_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "account_id", c.Request.URL.Query(), &params.AccountID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter account_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
 	for _, middleware := range siw.HandlerMiddlewares {
 		middleware(c)
 		if c.IsAborted() {
@@ -1427,7 +2446,7 @@ func (siw *ServerInterfaceWrapper) ListCredentials(c *gin.Context) {
 		}
 	}
 
-	siw.Handler.ListCredentials(c)
+	siw.Handler.ListCredentials(c, params)
 }
 
 // GetCredential operation middleware
@@ -1499,6 +2518,128 @@ func (siw *ServerInterfaceWrapper) ListCredentialAuditEvents(c *gin.Context) {
 	siw.Handler.ListCredentialAuditEvents(c, credentialID, params)
 }
 
+// ResetAuthenticator operation middleware
+func (siw *ServerInterfaceWrapper) ResetAuthenticator(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "credential_id" -------------
+	var credentialID CredentialID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "credential_id", c.Param("credential_id"), &credentialID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter credential_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "authenticator_id" -------------
+	var authenticatorID AuthenticatorID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "authenticator_id", c.Param("authenticator_id"), &authenticatorID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter authenticator_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ResetAuthenticatorParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ResetAuthenticator(c, credentialID, authenticatorID, params)
+}
+
+// ResyncAuthenticator operation middleware
+func (siw *ServerInterfaceWrapper) ResyncAuthenticator(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "credential_id" -------------
+	var credentialID CredentialID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "credential_id", c.Param("credential_id"), &credentialID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter credential_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "authenticator_id" -------------
+	var authenticatorID AuthenticatorID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "authenticator_id", c.Param("authenticator_id"), &authenticatorID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter authenticator_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ResyncAuthenticatorParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ResyncAuthenticator(c, credentialID, authenticatorID, params)
+}
+
 // RegisterHardwareToken operation middleware
 func (siw *ServerInterfaceWrapper) RegisterHardwareToken(c *gin.Context) {
 
@@ -1549,6 +2690,206 @@ func (siw *ServerInterfaceWrapper) RegisterHardwareToken(c *gin.Context) {
 	}
 
 	siw.Handler.RegisterHardwareToken(c, credentialID, params)
+}
+
+// ListCredentialNotices operation middleware
+func (siw *ServerInterfaceWrapper) ListCredentialNotices(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "credential_id" -------------
+	var credentialID CredentialID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "credential_id", c.Param("credential_id"), &credentialID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter credential_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListCredentialNoticesParams
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListCredentialNotices(c, credentialID, params)
+}
+
+// ReenableCredential operation middleware
+func (siw *ServerInterfaceWrapper) ReenableCredential(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "credential_id" -------------
+	var credentialID CredentialID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "credential_id", c.Param("credential_id"), &credentialID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter credential_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReenableCredentialParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ReenableCredential(c, credentialID, params)
+}
+
+// RevokeCredential operation middleware
+func (siw *ServerInterfaceWrapper) RevokeCredential(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "credential_id" -------------
+	var credentialID CredentialID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "credential_id", c.Param("credential_id"), &credentialID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter credential_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RevokeCredentialParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RevokeCredential(c, credentialID, params)
+}
+
+// SuspendCredential operation middleware
+func (siw *ServerInterfaceWrapper) SuspendCredential(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "credential_id" -------------
+	var credentialID CredentialID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "credential_id", c.Param("credential_id"), &credentialID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter credential_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SuspendCredentialParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.SuspendCredential(c, credentialID, params)
 }
 
 // GetCredentialTimeline operation middleware
@@ -1723,6 +3064,19 @@ func (siw *ServerInterfaceWrapper) ActivateLicenseKey(c *gin.Context) {
 	}
 
 	siw.Handler.ActivateLicenseKey(c, params)
+}
+
+// QuoteOrder operation middleware
+func (siw *ServerInterfaceWrapper) QuoteOrder(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.QuoteOrder(c)
 }
 
 // ListOrders operation middleware
@@ -2034,6 +3388,58 @@ func (siw *ServerInterfaceWrapper) ResendLicenseKey(c *gin.Context) {
 	siw.Handler.ResendLicenseKey(c, orderNumber, position, params)
 }
 
+// RequestRefund operation middleware
+func (siw *ServerInterfaceWrapper) RequestRefund(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "order_number" -------------
+	var orderNumber OrderNumber
+
+	err = runtime.BindStyledParameterWithOptions("simple", "order_number", c.Param("order_number"), &orderNumber, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter order_number: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RequestRefundParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RequestRefund(c, orderNumber, params)
+}
+
 // GetOrderTimeline operation middleware
 func (siw *ServerInterfaceWrapper) GetOrderTimeline(c *gin.Context) {
 
@@ -2057,6 +3463,32 @@ func (siw *ServerInterfaceWrapper) GetOrderTimeline(c *gin.Context) {
 	}
 
 	siw.Handler.GetOrderTimeline(c, orderNumber)
+}
+
+// RequestPasswordRecovery operation middleware
+func (siw *ServerInterfaceWrapper) RequestPasswordRecovery(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RequestPasswordRecovery(c)
+}
+
+// RecoverPassword operation middleware
+func (siw *ServerInterfaceWrapper) RecoverPassword(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RecoverPassword(c)
 }
 
 // ListPayments operation middleware
@@ -2137,6 +3569,44 @@ func (siw *ServerInterfaceWrapper) RecordPayment(c *gin.Context) {
 	siw.Handler.RecordPayment(c, params)
 }
 
+// ListPolicies operation middleware
+func (siw *ServerInterfaceWrapper) ListPolicies(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListPolicies(c)
+}
+
+// GetPolicy operation middleware
+func (siw *ServerInterfaceWrapper) GetPolicy(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "policy_version" -------------
+	var policyVersion PolicyVersion
+
+	err = runtime.BindStyledParameterWithOptions("simple", "policy_version", c.Param("policy_version"), &policyVersion, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "integer", Format: "int32", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter policy_version: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetPolicy(c, policyVersion)
+}
+
 // ListProducts operation middleware
 func (siw *ServerInterfaceWrapper) ListProducts(c *gin.Context) {
 
@@ -2195,6 +3665,440 @@ func (siw *ServerInterfaceWrapper) GetProduct(c *gin.Context) {
 	}
 
 	siw.Handler.GetProduct(c, sku)
+}
+
+// ListRefunds operation middleware
+func (siw *ServerInterfaceWrapper) ListRefunds(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListRefundsParams
+
+	// ------------- Optional query parameter "status" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "status", c.Request.URL.Query(), &params.Status, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter status: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListRefunds(c, params)
+}
+
+// GetRefund operation middleware
+func (siw *ServerInterfaceWrapper) GetRefund(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "refund_id" -------------
+	var refundID RefundID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "refund_id", c.Param("refund_id"), &refundID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter refund_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetRefund(c, refundID)
+}
+
+// ApproveRefund operation middleware
+func (siw *ServerInterfaceWrapper) ApproveRefund(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "refund_id" -------------
+	var refundID RefundID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "refund_id", c.Param("refund_id"), &refundID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter refund_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ApproveRefundParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ApproveRefund(c, refundID, params)
+}
+
+// KeepRefundAsCredit operation middleware
+func (siw *ServerInterfaceWrapper) KeepRefundAsCredit(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "refund_id" -------------
+	var refundID RefundID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "refund_id", c.Param("refund_id"), &refundID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter refund_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params KeepRefundAsCreditParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.KeepRefundAsCredit(c, refundID, params)
+}
+
+// GetCreditNotePDF operation middleware
+func (siw *ServerInterfaceWrapper) GetCreditNotePDF(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "refund_id" -------------
+	var refundID RefundID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "refund_id", c.Param("refund_id"), &refundID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter refund_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetCreditNotePDF(c, refundID)
+}
+
+// RecordPayout operation middleware
+func (siw *ServerInterfaceWrapper) RecordPayout(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "refund_id" -------------
+	var refundID RefundID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "refund_id", c.Param("refund_id"), &refundID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter refund_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RecordPayoutParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RecordPayout(c, refundID, params)
+}
+
+// RejectRefund operation middleware
+func (siw *ServerInterfaceWrapper) RejectRefund(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "refund_id" -------------
+	var refundID RefundID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "refund_id", c.Param("refund_id"), &refundID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter refund_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RejectRefundParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RejectRefund(c, refundID, params)
+}
+
+// GetRefundTimeline operation middleware
+func (siw *ServerInterfaceWrapper) GetRefundTimeline(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "refund_id" -------------
+	var refundID RefundID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "refund_id", c.Param("refund_id"), &refundID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter refund_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetRefundTimeline(c, refundID)
+}
+
+// WithdrawRefund operation middleware
+func (siw *ServerInterfaceWrapper) WithdrawRefund(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "refund_id" -------------
+	var refundID RefundID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "refund_id", c.Param("refund_id"), &refundID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter refund_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params WithdrawRefundParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.WithdrawRefund(c, refundID, params)
+}
+
+// GetSandboxClock operation middleware
+func (siw *ServerInterfaceWrapper) GetSandboxClock(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetSandboxClock(c)
+}
+
+// AdvanceSandboxClock operation middleware
+func (siw *ServerInterfaceWrapper) AdvanceSandboxClock(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AdvanceSandboxClockParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.AdvanceSandboxClock(c, params)
 }
 
 // CreateSession operation middleware
@@ -2736,6 +4640,71 @@ func (siw *ServerInterfaceWrapper) RetireToken(c *gin.Context) {
 	siw.Handler.RetireToken(c, serial, params)
 }
 
+// RecordReturn operation middleware
+func (siw *ServerInterfaceWrapper) RecordReturn(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "serial" -------------
+	var serial Serial
+
+	err = runtime.BindStyledParameterWithOptions("simple", "serial", c.Param("serial"), &serial, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter serial: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RecordReturnParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RecordReturn(c, serial, params)
+}
+
+// RecoverUserID operation middleware
+func (siw *ServerInterfaceWrapper) RecoverUserID(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RecoverUserID(c)
+}
+
 // GinServerOptions provides options for the Gin server.
 type GinServerOptions struct {
 	BaseURL      string
@@ -2768,21 +4737,37 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/sessions/current", wrapper.GetCurrentSession)
 	router.POST(options.BaseURL+"/v1/accounts", wrapper.CreateAccount)
 	router.GET(options.BaseURL+"/v1/accounts/me", wrapper.GetOwnAccount)
+	router.PUT(options.BaseURL+"/v1/accounts/me/password", wrapper.ChangePassword)
 	router.GET(options.BaseURL+"/v1/accounts/:account_id", wrapper.GetAccount)
+	router.POST(options.BaseURL+"/v1/accounts/:account_id/password-reset", wrapper.ResetPassword)
+	router.POST(options.BaseURL+"/v1/password-recoveries", wrapper.RequestPasswordRecovery)
+	router.POST(options.BaseURL+"/v1/password-recoveries/completion", wrapper.RecoverPassword)
+	router.POST(options.BaseURL+"/v1/user-id-recoveries", wrapper.RecoverUserID)
 	router.GET(options.BaseURL+"/v1/products", wrapper.ListProducts)
 	router.GET(options.BaseURL+"/v1/products/:sku", wrapper.GetProduct)
 	router.GET(options.BaseURL+"/v1/disclaimers/current", wrapper.GetCurrentDisclaimer)
 	router.GET(options.BaseURL+"/v1/orders", wrapper.ListOrders)
 	router.POST(options.BaseURL+"/v1/orders", wrapper.CreateOrder)
+	router.POST(options.BaseURL+"/v1/order-quotes", wrapper.QuoteOrder)
 	router.GET(options.BaseURL+"/v1/orders/:order_number", wrapper.GetOrder)
 	router.GET(options.BaseURL+"/v1/orders/:order_number/timeline", wrapper.GetOrderTimeline)
 	router.POST(options.BaseURL+"/v1/orders/:order_number/cancellation", wrapper.CancelOrder)
+	router.POST(options.BaseURL+"/v1/orders/:order_number/refunds", wrapper.RequestRefund)
 	router.POST(options.BaseURL+"/v1/orders/:order_number/charges", wrapper.CreateCharge)
 	router.GET(options.BaseURL+"/v1/orders/:order_number/confirmation.pdf", wrapper.GetOrderConfirmation)
 	router.POST(options.BaseURL+"/v1/orders/:order_number/lines/:position/license-key/resend", wrapper.ResendLicenseKey)
 	router.GET(options.BaseURL+"/v1/invoices", wrapper.ListInvoices)
 	router.GET(options.BaseURL+"/v1/invoices/:invoice_number", wrapper.GetInvoice)
 	router.GET(options.BaseURL+"/v1/invoices/:invoice_number/pdf", wrapper.GetInvoicePDF)
+	router.GET(options.BaseURL+"/v1/refunds", wrapper.ListRefunds)
+	router.GET(options.BaseURL+"/v1/refunds/:refund_id", wrapper.GetRefund)
+	router.GET(options.BaseURL+"/v1/refunds/:refund_id/timeline", wrapper.GetRefundTimeline)
+	router.GET(options.BaseURL+"/v1/refunds/:refund_id/credit-note.pdf", wrapper.GetCreditNotePDF)
+	router.POST(options.BaseURL+"/v1/refunds/:refund_id/approval", wrapper.ApproveRefund)
+	router.POST(options.BaseURL+"/v1/refunds/:refund_id/rejection", wrapper.RejectRefund)
+	router.POST(options.BaseURL+"/v1/refunds/:refund_id/withdrawal", wrapper.WithdrawRefund)
+	router.POST(options.BaseURL+"/v1/refunds/:refund_id/credit", wrapper.KeepRefundAsCredit)
+	router.POST(options.BaseURL+"/v1/refunds/:refund_id/payout", wrapper.RecordPayout)
 	router.GET(options.BaseURL+"/v1/payments", wrapper.ListPayments)
 	router.POST(options.BaseURL+"/v1/payments", wrapper.RecordPayment)
 	router.POST(options.BaseURL+"/v1/license-keys/activations", wrapper.ActivateLicenseKey)
@@ -2790,6 +4775,12 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/credentials/:credential_id", wrapper.GetCredential)
 	router.GET(options.BaseURL+"/v1/credentials/:credential_id/timeline", wrapper.GetCredentialTimeline)
 	router.POST(options.BaseURL+"/v1/credentials/:credential_id/hardware-tokens", wrapper.RegisterHardwareToken)
+	router.POST(options.BaseURL+"/v1/credentials/:credential_id/suspension", wrapper.SuspendCredential)
+	router.POST(options.BaseURL+"/v1/credentials/:credential_id/re-enabling", wrapper.ReenableCredential)
+	router.POST(options.BaseURL+"/v1/credentials/:credential_id/revocation", wrapper.RevokeCredential)
+	router.POST(options.BaseURL+"/v1/credentials/:credential_id/authenticators/:authenticator_id/resync", wrapper.ResyncAuthenticator)
+	router.POST(options.BaseURL+"/v1/credentials/:credential_id/authenticators/:authenticator_id/reset", wrapper.ResetAuthenticator)
+	router.GET(options.BaseURL+"/v1/credentials/:credential_id/notices", wrapper.ListCredentialNotices)
 	router.GET(options.BaseURL+"/v1/credentials/:credential_id/audit-events", wrapper.ListCredentialAuditEvents)
 	router.GET(options.BaseURL+"/v1/shipments", wrapper.ListShipments)
 	router.GET(options.BaseURL+"/v1/shipments/:shipment_id", wrapper.GetShipment)
@@ -2800,9 +4791,14 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/tokens/:serial/quarantine", wrapper.QuarantineToken)
 	router.POST(options.BaseURL+"/v1/tokens/:serial/restore", wrapper.RestoreToken)
 	router.POST(options.BaseURL+"/v1/tokens/:serial/retire", wrapper.RetireToken)
+	router.POST(options.BaseURL+"/v1/tokens/:serial/return", wrapper.RecordReturn)
 	router.POST(options.BaseURL+"/v1/tokens/:serial/registration-reset", wrapper.ResetTokenRegistration)
 	router.GET(options.BaseURL+"/v1/support-cases", wrapper.ListSupportCases)
 	router.POST(options.BaseURL+"/v1/support-cases/:case_id/closure", wrapper.CloseSupportCase)
+	router.GET(options.BaseURL+"/v1/policies", wrapper.ListPolicies)
+	router.GET(options.BaseURL+"/v1/policies/:policy_version", wrapper.GetPolicy)
+	router.GET(options.BaseURL+"/v1/sandbox/clock", wrapper.GetSandboxClock)
+	router.POST(options.BaseURL+"/v1/sandbox/clock/advance", wrapper.AdvanceSandboxClock)
 	router.GET(options.BaseURL+"/v1/audit/verification", wrapper.VerifyAudit)
 }
 
@@ -2952,6 +4948,99 @@ func (response GetOwnAccountdefaultApplicationProblemPlusJSONResponse) VisitGetO
 	return err
 }
 
+type ChangePasswordRequestObject struct {
+	Params ChangePasswordParams
+	Body   *ChangePasswordJSONRequestBody
+}
+
+type ChangePasswordResponseObject interface {
+	VisitChangePasswordResponse(w http.ResponseWriter) error
+}
+
+type ChangePassword204ResponseHeaders struct {
+	IdempotencyReplayed *string
+}
+
+type ChangePassword204Response struct {
+	Headers ChangePassword204ResponseHeaders
+}
+
+func (response ChangePassword204Response) VisitChangePasswordResponse(w http.ResponseWriter) error {
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(204)
+	return nil
+}
+
+type ChangePassword409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ChangePassword409ApplicationProblemPlusJSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePassword422ApplicationProblemPlusJSONResponse struct {
+	RefusedApplicationProblemPlusJSONResponse
+}
+
+func (response ChangePassword422ApplicationProblemPlusJSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePassword429ApplicationProblemPlusJSONResponse struct {
+	ThrottledApplicationProblemPlusJSONResponse
+}
+
+func (response ChangePassword429ApplicationProblemPlusJSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChangePassworddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ChangePassworddefaultApplicationProblemPlusJSONResponse) VisitChangePasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetAccountRequestObject struct {
 	AccountID AccountID `json:"account_id"`
 }
@@ -2980,6 +5069,65 @@ type GetAccountdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetAccountdefaultApplicationProblemPlusJSONResponse) VisitGetAccountResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResetPasswordRequestObject struct {
+	AccountID AccountID `json:"account_id"`
+	Params    ResetPasswordParams
+	Body      *ResetPasswordJSONRequestBody
+}
+
+type ResetPasswordResponseObject interface {
+	VisitResetPasswordResponse(w http.ResponseWriter) error
+}
+
+type ResetPassword204ResponseHeaders struct {
+	IdempotencyReplayed *string
+}
+
+type ResetPassword204Response struct {
+	Headers ResetPassword204ResponseHeaders
+}
+
+func (response ResetPassword204Response) VisitResetPasswordResponse(w http.ResponseWriter) error {
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(204)
+	return nil
+}
+
+type ResetPassword409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ResetPassword409ApplicationProblemPlusJSONResponse) VisitResetPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResetPassworddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ResetPassworddefaultApplicationProblemPlusJSONResponse) VisitResetPasswordResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -3030,6 +5178,7 @@ func (response VerifyAuditdefaultApplicationProblemPlusJSONResponse) VisitVerify
 }
 
 type ListCredentialsRequestObject struct {
+	Params ListCredentialsParams
 }
 
 type ListCredentialsResponseObject interface {
@@ -3146,6 +5295,188 @@ func (response ListCredentialAuditEventsdefaultApplicationProblemPlusJSONRespons
 	return err
 }
 
+type ResetAuthenticatorRequestObject struct {
+	CredentialID    CredentialID    `json:"credential_id"`
+	AuthenticatorID AuthenticatorID `json:"authenticator_id"`
+	Params          ResetAuthenticatorParams
+	Body            *ResetAuthenticatorJSONRequestBody
+}
+
+type ResetAuthenticatorResponseObject interface {
+	VisitResetAuthenticatorResponse(w http.ResponseWriter) error
+}
+
+type ResetAuthenticator204ResponseHeaders struct {
+	IdempotencyReplayed *string
+}
+
+type ResetAuthenticator204Response struct {
+	Headers ResetAuthenticator204ResponseHeaders
+}
+
+func (response ResetAuthenticator204Response) VisitResetAuthenticatorResponse(w http.ResponseWriter) error {
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(204)
+	return nil
+}
+
+type ResetAuthenticator409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ResetAuthenticator409ApplicationProblemPlusJSONResponse) VisitResetAuthenticatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResetAuthenticator503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ResetAuthenticator503ApplicationProblemPlusJSONResponse) VisitResetAuthenticatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResetAuthenticatordefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ResetAuthenticatordefaultApplicationProblemPlusJSONResponse) VisitResetAuthenticatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResyncAuthenticatorRequestObject struct {
+	CredentialID    CredentialID    `json:"credential_id"`
+	AuthenticatorID AuthenticatorID `json:"authenticator_id"`
+	Params          ResyncAuthenticatorParams
+	Body            *ResyncAuthenticatorJSONRequestBody
+}
+
+type ResyncAuthenticatorResponseObject interface {
+	VisitResyncAuthenticatorResponse(w http.ResponseWriter) error
+}
+
+type ResyncAuthenticator200ResponseHeaders struct {
+	IdempotencyReplayed *string
+}
+
+type ResyncAuthenticator200JSONResponse struct {
+	Body    Authenticator
+	Headers ResyncAuthenticator200ResponseHeaders
+}
+
+func (response ResyncAuthenticator200JSONResponse) VisitResyncAuthenticatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResyncAuthenticator409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ResyncAuthenticator409ApplicationProblemPlusJSONResponse) VisitResyncAuthenticatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResyncAuthenticator422ApplicationProblemPlusJSONResponse struct {
+	RefusedApplicationProblemPlusJSONResponse
+}
+
+func (response ResyncAuthenticator422ApplicationProblemPlusJSONResponse) VisitResyncAuthenticatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResyncAuthenticator429ApplicationProblemPlusJSONResponse struct {
+	ThrottledApplicationProblemPlusJSONResponse
+}
+
+func (response ResyncAuthenticator429ApplicationProblemPlusJSONResponse) VisitResyncAuthenticatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResyncAuthenticatordefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ResyncAuthenticatordefaultApplicationProblemPlusJSONResponse) VisitResyncAuthenticatorResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type RegisterHardwareTokenRequestObject struct {
 	CredentialID CredentialID `json:"credential_id"`
 	Params       RegisterHardwareTokenParams
@@ -3239,6 +5570,282 @@ type RegisterHardwareTokendefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response RegisterHardwareTokendefaultApplicationProblemPlusJSONResponse) VisitRegisterHardwareTokenResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCredentialNoticesRequestObject struct {
+	CredentialID CredentialID `json:"credential_id"`
+	Params       ListCredentialNoticesParams
+}
+
+type ListCredentialNoticesResponseObject interface {
+	VisitListCredentialNoticesResponse(w http.ResponseWriter) error
+}
+
+type ListCredentialNotices200JSONResponse NoticePage
+
+func (response ListCredentialNotices200JSONResponse) VisitListCredentialNoticesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListCredentialNoticesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListCredentialNoticesdefaultApplicationProblemPlusJSONResponse) VisitListCredentialNoticesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReenableCredentialRequestObject struct {
+	CredentialID CredentialID `json:"credential_id"`
+	Params       ReenableCredentialParams
+	Body         *ReenableCredentialJSONRequestBody
+}
+
+type ReenableCredentialResponseObject interface {
+	VisitReenableCredentialResponse(w http.ResponseWriter) error
+}
+
+type ReenableCredential200ResponseHeaders struct {
+	IdempotencyReplayed *string
+}
+
+type ReenableCredential200JSONResponse struct {
+	Body    Credential
+	Headers ReenableCredential200ResponseHeaders
+}
+
+func (response ReenableCredential200JSONResponse) VisitReenableCredentialResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReenableCredential409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ReenableCredential409ApplicationProblemPlusJSONResponse) VisitReenableCredentialResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReenableCredential503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response ReenableCredential503ApplicationProblemPlusJSONResponse) VisitReenableCredentialResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReenableCredentialdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReenableCredentialdefaultApplicationProblemPlusJSONResponse) VisitReenableCredentialResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeCredentialRequestObject struct {
+	CredentialID CredentialID `json:"credential_id"`
+	Params       RevokeCredentialParams
+	Body         *RevokeCredentialJSONRequestBody
+}
+
+type RevokeCredentialResponseObject interface {
+	VisitRevokeCredentialResponse(w http.ResponseWriter) error
+}
+
+type RevokeCredential200ResponseHeaders struct {
+	IdempotencyReplayed *string
+}
+
+type RevokeCredential200JSONResponse struct {
+	Body    Credential
+	Headers RevokeCredential200ResponseHeaders
+}
+
+func (response RevokeCredential200JSONResponse) VisitRevokeCredentialResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeCredential409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeCredential409ApplicationProblemPlusJSONResponse) VisitRevokeCredentialResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeCredential422ApplicationProblemPlusJSONResponse struct {
+	RefusedApplicationProblemPlusJSONResponse
+}
+
+func (response RevokeCredential422ApplicationProblemPlusJSONResponse) VisitRevokeCredentialResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RevokeCredentialdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RevokeCredentialdefaultApplicationProblemPlusJSONResponse) VisitRevokeCredentialResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SuspendCredentialRequestObject struct {
+	CredentialID CredentialID `json:"credential_id"`
+	Params       SuspendCredentialParams
+	Body         *SuspendCredentialJSONRequestBody
+}
+
+type SuspendCredentialResponseObject interface {
+	VisitSuspendCredentialResponse(w http.ResponseWriter) error
+}
+
+type SuspendCredential200ResponseHeaders struct {
+	IdempotencyReplayed *string
+}
+
+type SuspendCredential200JSONResponse struct {
+	Body    Credential
+	Headers SuspendCredential200ResponseHeaders
+}
+
+func (response SuspendCredential200JSONResponse) VisitSuspendCredentialResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SuspendCredential409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response SuspendCredential409ApplicationProblemPlusJSONResponse) VisitSuspendCredentialResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SuspendCredentialdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SuspendCredentialdefaultApplicationProblemPlusJSONResponse) VisitSuspendCredentialResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -3542,6 +6149,77 @@ type ActivateLicenseKeydefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ActivateLicenseKeydefaultApplicationProblemPlusJSONResponse) VisitActivateLicenseKeyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type QuoteOrderRequestObject struct {
+	Body *QuoteOrderJSONRequestBody
+}
+
+type QuoteOrderResponseObject interface {
+	VisitQuoteOrderResponse(w http.ResponseWriter) error
+}
+
+type QuoteOrder200JSONResponse OrderQuote
+
+func (response QuoteOrder200JSONResponse) VisitQuoteOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type QuoteOrder409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response QuoteOrder409ApplicationProblemPlusJSONResponse) VisitQuoteOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type QuoteOrder422ApplicationProblemPlusJSONResponse struct {
+	RefusedApplicationProblemPlusJSONResponse
+}
+
+func (response QuoteOrder422ApplicationProblemPlusJSONResponse) VisitQuoteOrderResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type QuoteOrderdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response QuoteOrderdefaultApplicationProblemPlusJSONResponse) VisitQuoteOrderResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -4022,6 +6700,91 @@ func (response ResendLicenseKeydefaultApplicationProblemPlusJSONResponse) VisitR
 	return err
 }
 
+type RequestRefundRequestObject struct {
+	OrderNumber OrderNumber `json:"order_number"`
+	Params      RequestRefundParams
+	Body        *RequestRefundJSONRequestBody
+}
+
+type RequestRefundResponseObject interface {
+	VisitRequestRefundResponse(w http.ResponseWriter) error
+}
+
+type RequestRefund202ResponseHeaders struct {
+	IdempotencyReplayed *string
+	Location            string
+}
+
+type RequestRefund202JSONResponse struct {
+	Body    Refund
+	Headers RequestRefund202ResponseHeaders
+}
+
+func (response RequestRefund202JSONResponse) VisitRequestRefundResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(202)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestRefund409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RequestRefund409ApplicationProblemPlusJSONResponse) VisitRequestRefundResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestRefund422ApplicationProblemPlusJSONResponse struct {
+	RefusedApplicationProblemPlusJSONResponse
+}
+
+func (response RequestRefund422ApplicationProblemPlusJSONResponse) VisitRequestRefundResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestRefunddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RequestRefunddefaultApplicationProblemPlusJSONResponse) VisitRequestRefundResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetOrderTimelineRequestObject struct {
 	OrderNumber OrderNumber `json:"order_number"`
 }
@@ -4050,6 +6813,126 @@ type GetOrderTimelinedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetOrderTimelinedefaultApplicationProblemPlusJSONResponse) VisitGetOrderTimelineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestPasswordRecoveryRequestObject struct {
+	Body *RequestPasswordRecoveryJSONRequestBody
+}
+
+type RequestPasswordRecoveryResponseObject interface {
+	VisitRequestPasswordRecoveryResponse(w http.ResponseWriter) error
+}
+
+type RequestPasswordRecovery204Response struct {
+}
+
+func (response RequestPasswordRecovery204Response) VisitRequestPasswordRecoveryResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type RequestPasswordRecovery429ApplicationProblemPlusJSONResponse struct {
+	ThrottledApplicationProblemPlusJSONResponse
+}
+
+func (response RequestPasswordRecovery429ApplicationProblemPlusJSONResponse) VisitRequestPasswordRecoveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RequestPasswordRecoverydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RequestPasswordRecoverydefaultApplicationProblemPlusJSONResponse) VisitRequestPasswordRecoveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecoverPasswordRequestObject struct {
+	Body *RecoverPasswordJSONRequestBody
+}
+
+type RecoverPasswordResponseObject interface {
+	VisitRecoverPasswordResponse(w http.ResponseWriter) error
+}
+
+type RecoverPassword204Response struct {
+}
+
+func (response RecoverPassword204Response) VisitRecoverPasswordResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type RecoverPassword422ApplicationProblemPlusJSONResponse struct {
+	RefusedApplicationProblemPlusJSONResponse
+}
+
+func (response RecoverPassword422ApplicationProblemPlusJSONResponse) VisitRecoverPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecoverPassword429ApplicationProblemPlusJSONResponse struct {
+	ThrottledApplicationProblemPlusJSONResponse
+}
+
+func (response RecoverPassword429ApplicationProblemPlusJSONResponse) VisitRecoverPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecoverPassworddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RecoverPassworddefaultApplicationProblemPlusJSONResponse) VisitRecoverPasswordResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -4190,6 +7073,83 @@ func (response RecordPaymentdefaultApplicationProblemPlusJSONResponse) VisitReco
 	return err
 }
 
+type ListPoliciesRequestObject struct {
+}
+
+type ListPoliciesResponseObject interface {
+	VisitListPoliciesResponse(w http.ResponseWriter) error
+}
+
+type ListPolicies200JSONResponse PolicyList
+
+func (response ListPolicies200JSONResponse) VisitListPoliciesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListPoliciesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListPoliciesdefaultApplicationProblemPlusJSONResponse) VisitListPoliciesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPolicyRequestObject struct {
+	PolicyVersion PolicyVersion `json:"policy_version"`
+}
+
+type GetPolicyResponseObject interface {
+	VisitGetPolicyResponse(w http.ResponseWriter) error
+}
+
+type GetPolicy200JSONResponse PublishedPolicy
+
+func (response GetPolicy200JSONResponse) VisitGetPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPolicydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetPolicydefaultApplicationProblemPlusJSONResponse) VisitGetPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListProductsRequestObject struct {
 	Params ListProductsParams
 }
@@ -4257,6 +7217,736 @@ type GetProductdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetProductdefaultApplicationProblemPlusJSONResponse) VisitGetProductResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRefundsRequestObject struct {
+	Params ListRefundsParams
+}
+
+type ListRefundsResponseObject interface {
+	VisitListRefundsResponse(w http.ResponseWriter) error
+}
+
+type ListRefunds200JSONResponse RefundPage
+
+func (response ListRefunds200JSONResponse) VisitListRefundsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListRefundsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListRefundsdefaultApplicationProblemPlusJSONResponse) VisitListRefundsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRefundRequestObject struct {
+	RefundID RefundID `json:"refund_id"`
+}
+
+type GetRefundResponseObject interface {
+	VisitGetRefundResponse(w http.ResponseWriter) error
+}
+
+type GetRefund200JSONResponse Refund
+
+func (response GetRefund200JSONResponse) VisitGetRefundResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRefunddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetRefunddefaultApplicationProblemPlusJSONResponse) VisitGetRefundResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveRefundRequestObject struct {
+	RefundID RefundID `json:"refund_id"`
+	Params   ApproveRefundParams
+	Body     *ApproveRefundJSONRequestBody
+}
+
+type ApproveRefundResponseObject interface {
+	VisitApproveRefundResponse(w http.ResponseWriter) error
+}
+
+type ApproveRefund200ResponseHeaders struct {
+	IdempotencyReplayed *string
+}
+
+type ApproveRefund200JSONResponse struct {
+	Body    Refund
+	Headers ApproveRefund200ResponseHeaders
+}
+
+func (response ApproveRefund200JSONResponse) VisitApproveRefundResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveRefund409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveRefund409ApplicationProblemPlusJSONResponse) VisitApproveRefundResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveRefund422ApplicationProblemPlusJSONResponse struct {
+	RefusedApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveRefund422ApplicationProblemPlusJSONResponse) VisitApproveRefundResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveRefunddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ApproveRefunddefaultApplicationProblemPlusJSONResponse) VisitApproveRefundResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type KeepRefundAsCreditRequestObject struct {
+	RefundID RefundID `json:"refund_id"`
+	Params   KeepRefundAsCreditParams
+}
+
+type KeepRefundAsCreditResponseObject interface {
+	VisitKeepRefundAsCreditResponse(w http.ResponseWriter) error
+}
+
+type KeepRefundAsCredit200ResponseHeaders struct {
+	IdempotencyReplayed *string
+}
+
+type KeepRefundAsCredit200JSONResponse struct {
+	Body    Refund
+	Headers KeepRefundAsCredit200ResponseHeaders
+}
+
+func (response KeepRefundAsCredit200JSONResponse) VisitKeepRefundAsCreditResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type KeepRefundAsCredit409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response KeepRefundAsCredit409ApplicationProblemPlusJSONResponse) VisitKeepRefundAsCreditResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type KeepRefundAsCredit422ApplicationProblemPlusJSONResponse struct {
+	RefusedApplicationProblemPlusJSONResponse
+}
+
+func (response KeepRefundAsCredit422ApplicationProblemPlusJSONResponse) VisitKeepRefundAsCreditResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type KeepRefundAsCreditdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response KeepRefundAsCreditdefaultApplicationProblemPlusJSONResponse) VisitKeepRefundAsCreditResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCreditNotePDFRequestObject struct {
+	RefundID RefundID `json:"refund_id"`
+}
+
+type GetCreditNotePDFResponseObject interface {
+	VisitGetCreditNotePDFResponse(w http.ResponseWriter) error
+}
+
+type GetCreditNotePDF200ApplicationPDFResponse struct {
+	Body          io.Reader
+	ContentLength int64
+}
+
+func (response GetCreditNotePDF200ApplicationPDFResponse) VisitGetCreditNotePDFResponse(w http.ResponseWriter) error {
+
+	w.Header().Set("Content-Type", "application/pdf")
+	if response.ContentLength != 0 {
+		w.Header().Set("Content-Length", fmt.Sprint(response.ContentLength))
+	}
+	w.WriteHeader(200)
+
+	if closer, ok := response.Body.(io.ReadCloser); ok {
+		defer closer.Close()
+	}
+	_, err := io.Copy(w, response.Body)
+	return err
+}
+
+type GetCreditNotePDF409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response GetCreditNotePDF409ApplicationProblemPlusJSONResponse) VisitGetCreditNotePDFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCreditNotePDFdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCreditNotePDFdefaultApplicationProblemPlusJSONResponse) VisitGetCreditNotePDFResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordPayoutRequestObject struct {
+	RefundID RefundID `json:"refund_id"`
+	Params   RecordPayoutParams
+	Body     *RecordPayoutJSONRequestBody
+}
+
+type RecordPayoutResponseObject interface {
+	VisitRecordPayoutResponse(w http.ResponseWriter) error
+}
+
+type RecordPayout200ResponseHeaders struct {
+	IdempotencyReplayed *string
+}
+
+type RecordPayout200JSONResponse struct {
+	Body    Refund
+	Headers RecordPayout200ResponseHeaders
+}
+
+func (response RecordPayout200JSONResponse) VisitRecordPayoutResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordPayout409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RecordPayout409ApplicationProblemPlusJSONResponse) VisitRecordPayoutResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordPayout422ApplicationProblemPlusJSONResponse struct {
+	RefusedApplicationProblemPlusJSONResponse
+}
+
+func (response RecordPayout422ApplicationProblemPlusJSONResponse) VisitRecordPayoutResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordPayoutdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RecordPayoutdefaultApplicationProblemPlusJSONResponse) VisitRecordPayoutResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejectRefundRequestObject struct {
+	RefundID RefundID `json:"refund_id"`
+	Params   RejectRefundParams
+	Body     *RejectRefundJSONRequestBody
+}
+
+type RejectRefundResponseObject interface {
+	VisitRejectRefundResponse(w http.ResponseWriter) error
+}
+
+type RejectRefund200ResponseHeaders struct {
+	IdempotencyReplayed *string
+}
+
+type RejectRefund200JSONResponse struct {
+	Body    Refund
+	Headers RejectRefund200ResponseHeaders
+}
+
+func (response RejectRefund200JSONResponse) VisitRejectRefundResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejectRefund409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RejectRefund409ApplicationProblemPlusJSONResponse) VisitRejectRefundResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejectRefund422ApplicationProblemPlusJSONResponse struct {
+	RefusedApplicationProblemPlusJSONResponse
+}
+
+func (response RejectRefund422ApplicationProblemPlusJSONResponse) VisitRejectRefundResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RejectRefunddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RejectRefunddefaultApplicationProblemPlusJSONResponse) VisitRejectRefundResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRefundTimelineRequestObject struct {
+	RefundID RefundID `json:"refund_id"`
+}
+
+type GetRefundTimelineResponseObject interface {
+	VisitGetRefundTimelineResponse(w http.ResponseWriter) error
+}
+
+type GetRefundTimeline200JSONResponse Timeline
+
+func (response GetRefundTimeline200JSONResponse) VisitGetRefundTimelineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetRefundTimelinedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetRefundTimelinedefaultApplicationProblemPlusJSONResponse) VisitGetRefundTimelineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WithdrawRefundRequestObject struct {
+	RefundID RefundID `json:"refund_id"`
+	Params   WithdrawRefundParams
+}
+
+type WithdrawRefundResponseObject interface {
+	VisitWithdrawRefundResponse(w http.ResponseWriter) error
+}
+
+type WithdrawRefund200ResponseHeaders struct {
+	IdempotencyReplayed *string
+}
+
+type WithdrawRefund200JSONResponse struct {
+	Body    Refund
+	Headers WithdrawRefund200ResponseHeaders
+}
+
+func (response WithdrawRefund200JSONResponse) VisitWithdrawRefundResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WithdrawRefund409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response WithdrawRefund409ApplicationProblemPlusJSONResponse) VisitWithdrawRefundResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WithdrawRefund422ApplicationProblemPlusJSONResponse struct {
+	RefusedApplicationProblemPlusJSONResponse
+}
+
+func (response WithdrawRefund422ApplicationProblemPlusJSONResponse) VisitWithdrawRefundResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type WithdrawRefunddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response WithdrawRefunddefaultApplicationProblemPlusJSONResponse) VisitWithdrawRefundResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSandboxClockRequestObject struct {
+}
+
+type GetSandboxClockResponseObject interface {
+	VisitGetSandboxClockResponse(w http.ResponseWriter) error
+}
+
+type GetSandboxClock200JSONResponse SandboxClock
+
+func (response GetSandboxClock200JSONResponse) VisitGetSandboxClockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSandboxClock409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response GetSandboxClock409ApplicationProblemPlusJSONResponse) VisitGetSandboxClockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSandboxClockdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetSandboxClockdefaultApplicationProblemPlusJSONResponse) VisitGetSandboxClockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvanceSandboxClockRequestObject struct {
+	Params AdvanceSandboxClockParams
+	Body   *AdvanceSandboxClockJSONRequestBody
+}
+
+type AdvanceSandboxClockResponseObject interface {
+	VisitAdvanceSandboxClockResponse(w http.ResponseWriter) error
+}
+
+type AdvanceSandboxClock200ResponseHeaders struct {
+	IdempotencyReplayed *string
+}
+
+type AdvanceSandboxClock200JSONResponse struct {
+	Body    AdvanceReport
+	Headers AdvanceSandboxClock200ResponseHeaders
+}
+
+func (response AdvanceSandboxClock200JSONResponse) VisitAdvanceSandboxClockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvanceSandboxClock409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response AdvanceSandboxClock409ApplicationProblemPlusJSONResponse) VisitAdvanceSandboxClockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvanceSandboxClock503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response AdvanceSandboxClock503ApplicationProblemPlusJSONResponse) VisitAdvanceSandboxClockResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AdvanceSandboxClockdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AdvanceSandboxClockdefaultApplicationProblemPlusJSONResponse) VisitAdvanceSandboxClockResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -5032,6 +8722,125 @@ func (response RetireTokendefaultApplicationProblemPlusJSONResponse) VisitRetire
 	return err
 }
 
+type RecordReturnRequestObject struct {
+	Serial Serial `json:"serial"`
+	Params RecordReturnParams
+	Body   *RecordReturnJSONRequestBody
+}
+
+type RecordReturnResponseObject interface {
+	VisitRecordReturnResponse(w http.ResponseWriter) error
+}
+
+type RecordReturn200ResponseHeaders struct {
+	IdempotencyReplayed *string
+}
+
+type RecordReturn200JSONResponse struct {
+	Body    Token
+	Headers RecordReturn200ResponseHeaders
+}
+
+func (response RecordReturn200JSONResponse) VisitRecordReturnResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordReturn409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RecordReturn409ApplicationProblemPlusJSONResponse) VisitRecordReturnResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordReturndefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RecordReturndefaultApplicationProblemPlusJSONResponse) VisitRecordReturnResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecoverUserIDRequestObject struct {
+	Body *RecoverUserIDJSONRequestBody
+}
+
+type RecoverUserIDResponseObject interface {
+	VisitRecoverUserIDResponse(w http.ResponseWriter) error
+}
+
+type RecoverUserID204Response struct {
+}
+
+func (response RecoverUserID204Response) VisitRecoverUserIDResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type RecoverUserID429ApplicationProblemPlusJSONResponse struct {
+	ThrottledApplicationProblemPlusJSONResponse
+}
+
+func (response RecoverUserID429ApplicationProblemPlusJSONResponse) VisitRecoverUserIDResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecoverUserIDdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RecoverUserIDdefaultApplicationProblemPlusJSONResponse) VisitRecoverUserIDResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 // StrictServerInterface represents all server handlers.
 type StrictServerInterface interface {
 	// CreateAccount Create a person's login
@@ -5040,13 +8849,19 @@ type StrictServerInterface interface {
 	// GetOwnAccount The account that calls
 	// (GET /v1/accounts/me)
 	GetOwnAccount(ctx context.Context, request GetOwnAccountRequestObject) (GetOwnAccountResponseObject, error)
+	// ChangePassword Change the password
+	// (PUT /v1/accounts/me/password)
+	ChangePassword(ctx context.Context, request ChangePasswordRequestObject) (ChangePasswordResponseObject, error)
 	// GetAccount One account
 	// (GET /v1/accounts/{account_id})
 	GetAccount(ctx context.Context, request GetAccountRequestObject) (GetAccountResponseObject, error)
+	// ResetPassword Mail a temporary password
+	// (POST /v1/accounts/{account_id}/password-reset)
+	ResetPassword(ctx context.Context, request ResetPasswordRequestObject) (ResetPasswordResponseObject, error)
 	// VerifyAudit Check the audit chains
 	// (GET /v1/audit/verification)
 	VerifyAudit(ctx context.Context, request VerifyAuditRequestObject) (VerifyAuditResponseObject, error)
-	// ListCredentials The caller's credentials
+	// ListCredentials Credentials of an account
 	// (GET /v1/credentials)
 	ListCredentials(ctx context.Context, request ListCredentialsRequestObject) (ListCredentialsResponseObject, error)
 	// GetCredential One credential
@@ -5055,9 +8870,27 @@ type StrictServerInterface interface {
 	// ListCredentialAuditEvents What happened to a credential, newest first
 	// (GET /v1/credentials/{credential_id}/audit-events)
 	ListCredentialAuditEvents(ctx context.Context, request ListCredentialAuditEventsRequestObject) (ListCredentialAuditEventsResponseObject, error)
+	// ResetAuthenticator Let a token be resynchronized again after too many wrong codes
+	// (POST /v1/credentials/{credential_id}/authenticators/{authenticator_id}/reset)
+	ResetAuthenticator(ctx context.Context, request ResetAuthenticatorRequestObject) (ResetAuthenticatorResponseObject, error)
+	// ResyncAuthenticator Resynchronize a locked or drifted token
+	// (POST /v1/credentials/{credential_id}/authenticators/{authenticator_id}/resync)
+	ResyncAuthenticator(ctx context.Context, request ResyncAuthenticatorRequestObject) (ResyncAuthenticatorResponseObject, error)
 	// RegisterHardwareToken Register a hardware token
 	// (POST /v1/credentials/{credential_id}/hardware-tokens)
 	RegisterHardwareToken(ctx context.Context, request RegisterHardwareTokenRequestObject) (RegisterHardwareTokenResponseObject, error)
+	// ListCredentialNotices The mails about a credential, oldest first, with the evidence of their delivery
+	// (GET /v1/credentials/{credential_id}/notices)
+	ListCredentialNotices(ctx context.Context, request ListCredentialNoticesRequestObject) (ListCredentialNoticesResponseObject, error)
+	// ReenableCredential Lift a suspension
+	// (POST /v1/credentials/{credential_id}/re-enabling)
+	ReenableCredential(ctx context.Context, request ReenableCredentialRequestObject) (ReenableCredentialResponseObject, error)
+	// RevokeCredential Revoke a credential or one authenticator, for good
+	// (POST /v1/credentials/{credential_id}/revocation)
+	RevokeCredential(ctx context.Context, request RevokeCredentialRequestObject) (RevokeCredentialResponseObject, error)
+	// SuspendCredential Suspend a credential
+	// (POST /v1/credentials/{credential_id}/suspension)
+	SuspendCredential(ctx context.Context, request SuspendCredentialRequestObject) (SuspendCredentialResponseObject, error)
 	// GetCredentialTimeline What happens next with a credential, when and why
 	// (GET /v1/credentials/{credential_id}/timeline)
 	GetCredentialTimeline(ctx context.Context, request GetCredentialTimelineRequestObject) (GetCredentialTimelineResponseObject, error)
@@ -5076,6 +8909,9 @@ type StrictServerInterface interface {
 	// ActivateLicenseKey Activate a license key
 	// (POST /v1/license-keys/activations)
 	ActivateLicenseKey(ctx context.Context, request ActivateLicenseKeyRequestObject) (ActivateLicenseKeyResponseObject, error)
+	// QuoteOrder What an order would cost and do
+	// (POST /v1/order-quotes)
+	QuoteOrder(ctx context.Context, request QuoteOrderRequestObject) (QuoteOrderResponseObject, error)
 	// ListOrders Orders, newest first
 	// (GET /v1/orders)
 	ListOrders(ctx context.Context, request ListOrdersRequestObject) (ListOrdersResponseObject, error)
@@ -5097,21 +8933,69 @@ type StrictServerInterface interface {
 	// ResendLicenseKey Mail a new license key for a line
 	// (POST /v1/orders/{order_number}/lines/{position}/license-key/resend)
 	ResendLicenseKey(ctx context.Context, request ResendLicenseKeyRequestObject) (ResendLicenseKeyResponseObject, error)
+	// RequestRefund Ask for the money of a paid order back
+	// (POST /v1/orders/{order_number}/refunds)
+	RequestRefund(ctx context.Context, request RequestRefundRequestObject) (RequestRefundResponseObject, error)
 	// GetOrderTimeline What happens next with an order, when and why
 	// (GET /v1/orders/{order_number}/timeline)
 	GetOrderTimeline(ctx context.Context, request GetOrderTimelineRequestObject) (GetOrderTimelineResponseObject, error)
+	// RequestPasswordRecovery Mail a link that sets a new password
+	// (POST /v1/password-recoveries)
+	RequestPasswordRecovery(ctx context.Context, request RequestPasswordRecoveryRequestObject) (RequestPasswordRecoveryResponseObject, error)
+	// RecoverPassword Set a new password with the token of a mailed link
+	// (POST /v1/password-recoveries/completion)
+	RecoverPassword(ctx context.Context, request RecoverPasswordRequestObject) (RecoverPasswordResponseObject, error)
 	// ListPayments Payments, newest first, with what is unapplied
 	// (GET /v1/payments)
 	ListPayments(ctx context.Context, request ListPaymentsRequestObject) (ListPaymentsResponseObject, error)
 	// RecordPayment Record money received
 	// (POST /v1/payments)
 	RecordPayment(ctx context.Context, request RecordPaymentRequestObject) (RecordPaymentResponseObject, error)
+	// ListPolicies Every version of the policy, newest first
+	// (GET /v1/policies)
+	ListPolicies(ctx context.Context, request ListPoliciesRequestObject) (ListPoliciesResponseObject, error)
+	// GetPolicy One version of the policy
+	// (GET /v1/policies/{policy_version})
+	GetPolicy(ctx context.Context, request GetPolicyRequestObject) (GetPolicyResponseObject, error)
 	// ListProducts What can be bought
 	// (GET /v1/products)
 	ListProducts(ctx context.Context, request ListProductsRequestObject) (ListProductsResponseObject, error)
 	// GetProduct One product
 	// (GET /v1/products/{sku})
 	GetProduct(ctx context.Context, request GetProductRequestObject) (GetProductResponseObject, error)
+	// ListRefunds Refunds, newest first
+	// (GET /v1/refunds)
+	ListRefunds(ctx context.Context, request ListRefundsRequestObject) (ListRefundsResponseObject, error)
+	// GetRefund One refund
+	// (GET /v1/refunds/{refund_id})
+	GetRefund(ctx context.Context, request GetRefundRequestObject) (GetRefundResponseObject, error)
+	// ApproveRefund Approve a refund above the limit
+	// (POST /v1/refunds/{refund_id}/approval)
+	ApproveRefund(ctx context.Context, request ApproveRefundRequestObject) (ApproveRefundResponseObject, error)
+	// KeepRefundAsCredit Let the buyer keep the money as credit
+	// (POST /v1/refunds/{refund_id}/credit)
+	KeepRefundAsCredit(ctx context.Context, request KeepRefundAsCreditRequestObject) (KeepRefundAsCreditResponseObject, error)
+	// GetCreditNotePDF The credit note as PDF
+	// (GET /v1/refunds/{refund_id}/credit-note.pdf)
+	GetCreditNotePDF(ctx context.Context, request GetCreditNotePDFRequestObject) (GetCreditNotePDFResponseObject, error)
+	// RecordPayout Record that billing has paid the customer credit out
+	// (POST /v1/refunds/{refund_id}/payout)
+	RecordPayout(ctx context.Context, request RecordPayoutRequestObject) (RecordPayoutResponseObject, error)
+	// RejectRefund Reject a refund
+	// (POST /v1/refunds/{refund_id}/rejection)
+	RejectRefund(ctx context.Context, request RejectRefundRequestObject) (RejectRefundResponseObject, error)
+	// GetRefundTimeline What happens next with a refund, when and why
+	// (GET /v1/refunds/{refund_id}/timeline)
+	GetRefundTimeline(ctx context.Context, request GetRefundTimelineRequestObject) (GetRefundTimelineResponseObject, error)
+	// WithdrawRefund Take back the request for a refund
+	// (POST /v1/refunds/{refund_id}/withdrawal)
+	WithdrawRefund(ctx context.Context, request WithdrawRefundRequestObject) (WithdrawRefundResponseObject, error)
+	// GetSandboxClock The sandbox's now
+	// (GET /v1/sandbox/clock)
+	GetSandboxClock(ctx context.Context, request GetSandboxClockRequestObject) (GetSandboxClockResponseObject, error)
+	// AdvanceSandboxClock Let time pass, in a sandbox
+	// (POST /v1/sandbox/clock/advance)
+	AdvanceSandboxClock(ctx context.Context, request AdvanceSandboxClockRequestObject) (AdvanceSandboxClockResponseObject, error)
 	// CreateSession Log in
 	// (POST /v1/sessions)
 	CreateSession(ctx context.Context, request CreateSessionRequestObject) (CreateSessionResponseObject, error)
@@ -5157,6 +9041,12 @@ type StrictServerInterface interface {
 	// RetireToken Retire a token for good
 	// (POST /v1/tokens/{serial}/retire)
 	RetireToken(ctx context.Context, request RetireTokenRequestObject) (RetireTokenResponseObject, error)
+	// RecordReturn Record that a shipped token has come back
+	// (POST /v1/tokens/{serial}/return)
+	RecordReturn(ctx context.Context, request RecordReturnRequestObject) (RecordReturnResponseObject, error)
+	// RecoverUserID Mail the user ids of an e-mail address
+	// (POST /v1/user-id-recoveries)
+	RecoverUserID(ctx context.Context, request RecoverUserIDRequestObject) (RecoverUserIDResponseObject, error)
 }
 
 type StrictHandlerFunc func(ctx *gin.Context, request any) (any, error)
@@ -5284,6 +9174,50 @@ func (sh *strictHandler) GetOwnAccount(ctx *gin.Context) {
 	}
 }
 
+// ChangePassword operation middleware
+func (sh *strictHandler) ChangePassword(ctx *gin.Context, params ChangePasswordParams) {
+	var request ChangePasswordRequestObject
+
+	request.Params = params
+
+	var body ChangePasswordJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ChangePassword(ctx, request.(ChangePasswordRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ChangePassword")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ChangePasswordResponseObject); ok {
+		if err := validResponse.VisitChangePasswordResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // GetAccount operation middleware
 func (sh *strictHandler) GetAccount(ctx *gin.Context, accountID AccountID) {
 	var request GetAccountRequestObject
@@ -5303,6 +9237,51 @@ func (sh *strictHandler) GetAccount(ctx *gin.Context, accountID AccountID) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(GetAccountResponseObject); ok {
 		if err := validResponse.VisitGetAccountResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ResetPassword operation middleware
+func (sh *strictHandler) ResetPassword(ctx *gin.Context, accountID AccountID, params ResetPasswordParams) {
+	var request ResetPasswordRequestObject
+
+	request.AccountID = accountID
+	request.Params = params
+
+	var body ResetPasswordJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResetPassword(ctx, request.(ResetPasswordRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResetPassword")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ResetPasswordResponseObject); ok {
+		if err := validResponse.VisitResetPasswordResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -5335,8 +9314,10 @@ func (sh *strictHandler) VerifyAudit(ctx *gin.Context) {
 }
 
 // ListCredentials operation middleware
-func (sh *strictHandler) ListCredentials(ctx *gin.Context) {
+func (sh *strictHandler) ListCredentials(ctx *gin.Context, params ListCredentialsParams) {
 	var request ListCredentialsRequestObject
+
+	request.Params = params
 
 	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.ListCredentials(ctx, request.(ListCredentialsRequestObject))
@@ -5411,6 +9392,98 @@ func (sh *strictHandler) ListCredentialAuditEvents(ctx *gin.Context, credentialI
 	}
 }
 
+// ResetAuthenticator operation middleware
+func (sh *strictHandler) ResetAuthenticator(ctx *gin.Context, credentialID CredentialID, authenticatorID AuthenticatorID, params ResetAuthenticatorParams) {
+	var request ResetAuthenticatorRequestObject
+
+	request.CredentialID = credentialID
+	request.AuthenticatorID = authenticatorID
+	request.Params = params
+
+	var body ResetAuthenticatorJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResetAuthenticator(ctx, request.(ResetAuthenticatorRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResetAuthenticator")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ResetAuthenticatorResponseObject); ok {
+		if err := validResponse.VisitResetAuthenticatorResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ResyncAuthenticator operation middleware
+func (sh *strictHandler) ResyncAuthenticator(ctx *gin.Context, credentialID CredentialID, authenticatorID AuthenticatorID, params ResyncAuthenticatorParams) {
+	var request ResyncAuthenticatorRequestObject
+
+	request.CredentialID = credentialID
+	request.AuthenticatorID = authenticatorID
+	request.Params = params
+
+	var body ResyncAuthenticatorJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ResyncAuthenticator(ctx, request.(ResyncAuthenticatorRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResyncAuthenticator")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ResyncAuthenticatorResponseObject); ok {
+		if err := validResponse.VisitResyncAuthenticatorResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // RegisterHardwareToken operation middleware
 func (sh *strictHandler) RegisterHardwareToken(ctx *gin.Context, credentialID CredentialID, params RegisterHardwareTokenParams) {
 	var request RegisterHardwareTokenRequestObject
@@ -5449,6 +9522,168 @@ func (sh *strictHandler) RegisterHardwareToken(ctx *gin.Context, credentialID Cr
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(RegisterHardwareTokenResponseObject); ok {
 		if err := validResponse.VisitRegisterHardwareTokenResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListCredentialNotices operation middleware
+func (sh *strictHandler) ListCredentialNotices(ctx *gin.Context, credentialID CredentialID, params ListCredentialNoticesParams) {
+	var request ListCredentialNoticesRequestObject
+
+	request.CredentialID = credentialID
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListCredentialNotices(ctx, request.(ListCredentialNoticesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListCredentialNotices")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListCredentialNoticesResponseObject); ok {
+		if err := validResponse.VisitListCredentialNoticesResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReenableCredential operation middleware
+func (sh *strictHandler) ReenableCredential(ctx *gin.Context, credentialID CredentialID, params ReenableCredentialParams) {
+	var request ReenableCredentialRequestObject
+
+	request.CredentialID = credentialID
+	request.Params = params
+
+	var body ReenableCredentialJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReenableCredential(ctx, request.(ReenableCredentialRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReenableCredential")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ReenableCredentialResponseObject); ok {
+		if err := validResponse.VisitReenableCredentialResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RevokeCredential operation middleware
+func (sh *strictHandler) RevokeCredential(ctx *gin.Context, credentialID CredentialID, params RevokeCredentialParams) {
+	var request RevokeCredentialRequestObject
+
+	request.CredentialID = credentialID
+	request.Params = params
+
+	var body RevokeCredentialJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RevokeCredential(ctx, request.(RevokeCredentialRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RevokeCredential")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RevokeCredentialResponseObject); ok {
+		if err := validResponse.VisitRevokeCredentialResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// SuspendCredential operation middleware
+func (sh *strictHandler) SuspendCredential(ctx *gin.Context, credentialID CredentialID, params SuspendCredentialParams) {
+	var request SuspendCredentialRequestObject
+
+	request.CredentialID = credentialID
+	request.Params = params
+
+	var body SuspendCredentialJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SuspendCredential(ctx, request.(SuspendCredentialRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SuspendCredential")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(SuspendCredentialResponseObject); ok {
+		if err := validResponse.VisitSuspendCredentialResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -5621,6 +9856,48 @@ func (sh *strictHandler) ActivateLicenseKey(ctx *gin.Context, params ActivateLic
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ActivateLicenseKeyResponseObject); ok {
 		if err := validResponse.VisitActivateLicenseKeyResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// QuoteOrder operation middleware
+func (sh *strictHandler) QuoteOrder(ctx *gin.Context) {
+	var request QuoteOrderRequestObject
+
+	var body QuoteOrderJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.QuoteOrder(ctx, request.(QuoteOrderRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "QuoteOrder")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(QuoteOrderResponseObject); ok {
+		if err := validResponse.VisitQuoteOrderResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -5868,6 +10145,51 @@ func (sh *strictHandler) ResendLicenseKey(ctx *gin.Context, orderNumber OrderNum
 	}
 }
 
+// RequestRefund operation middleware
+func (sh *strictHandler) RequestRefund(ctx *gin.Context, orderNumber OrderNumber, params RequestRefundParams) {
+	var request RequestRefundRequestObject
+
+	request.OrderNumber = orderNumber
+	request.Params = params
+
+	var body RequestRefundJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RequestRefund(ctx, request.(RequestRefundRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RequestRefund")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RequestRefundResponseObject); ok {
+		if err := validResponse.VisitRequestRefundResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // GetOrderTimeline operation middleware
 func (sh *strictHandler) GetOrderTimeline(ctx *gin.Context, orderNumber OrderNumber) {
 	var request GetOrderTimelineRequestObject
@@ -5887,6 +10209,90 @@ func (sh *strictHandler) GetOrderTimeline(ctx *gin.Context, orderNumber OrderNum
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(GetOrderTimelineResponseObject); ok {
 		if err := validResponse.VisitGetOrderTimelineResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RequestPasswordRecovery operation middleware
+func (sh *strictHandler) RequestPasswordRecovery(ctx *gin.Context) {
+	var request RequestPasswordRecoveryRequestObject
+
+	var body RequestPasswordRecoveryJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RequestPasswordRecovery(ctx, request.(RequestPasswordRecoveryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RequestPasswordRecovery")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RequestPasswordRecoveryResponseObject); ok {
+		if err := validResponse.VisitRequestPasswordRecoveryResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RecoverPassword operation middleware
+func (sh *strictHandler) RecoverPassword(ctx *gin.Context) {
+	var request RecoverPasswordRequestObject
+
+	var body RecoverPasswordJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RecoverPassword(ctx, request.(RecoverPasswordRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RecoverPassword")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RecoverPasswordResponseObject); ok {
+		if err := validResponse.VisitRecoverPasswordResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -5964,6 +10370,56 @@ func (sh *strictHandler) RecordPayment(ctx *gin.Context, params RecordPaymentPar
 	}
 }
 
+// ListPolicies operation middleware
+func (sh *strictHandler) ListPolicies(ctx *gin.Context) {
+	var request ListPoliciesRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListPolicies(ctx, request.(ListPoliciesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListPolicies")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListPoliciesResponseObject); ok {
+		if err := validResponse.VisitListPoliciesResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetPolicy operation middleware
+func (sh *strictHandler) GetPolicy(ctx *gin.Context, policyVersion PolicyVersion) {
+	var request GetPolicyRequestObject
+
+	request.PolicyVersion = policyVersion
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPolicy(ctx, request.(GetPolicyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPolicy")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetPolicyResponseObject); ok {
+		if err := validResponse.VisitGetPolicyResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListProducts operation middleware
 func (sh *strictHandler) ListProducts(ctx *gin.Context, params ListProductsParams) {
 	var request ListProductsRequestObject
@@ -6009,6 +10465,367 @@ func (sh *strictHandler) GetProduct(ctx *gin.Context, sku SKU) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(GetProductResponseObject); ok {
 		if err := validResponse.VisitGetProductResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListRefunds operation middleware
+func (sh *strictHandler) ListRefunds(ctx *gin.Context, params ListRefundsParams) {
+	var request ListRefundsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListRefunds(ctx, request.(ListRefundsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListRefunds")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListRefundsResponseObject); ok {
+		if err := validResponse.VisitListRefundsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetRefund operation middleware
+func (sh *strictHandler) GetRefund(ctx *gin.Context, refundID RefundID) {
+	var request GetRefundRequestObject
+
+	request.RefundID = refundID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetRefund(ctx, request.(GetRefundRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetRefund")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetRefundResponseObject); ok {
+		if err := validResponse.VisitGetRefundResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ApproveRefund operation middleware
+func (sh *strictHandler) ApproveRefund(ctx *gin.Context, refundID RefundID, params ApproveRefundParams) {
+	var request ApproveRefundRequestObject
+
+	request.RefundID = refundID
+	request.Params = params
+
+	var body ApproveRefundJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ApproveRefund(ctx, request.(ApproveRefundRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ApproveRefund")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ApproveRefundResponseObject); ok {
+		if err := validResponse.VisitApproveRefundResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// KeepRefundAsCredit operation middleware
+func (sh *strictHandler) KeepRefundAsCredit(ctx *gin.Context, refundID RefundID, params KeepRefundAsCreditParams) {
+	var request KeepRefundAsCreditRequestObject
+
+	request.RefundID = refundID
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.KeepRefundAsCredit(ctx, request.(KeepRefundAsCreditRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "KeepRefundAsCredit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(KeepRefundAsCreditResponseObject); ok {
+		if err := validResponse.VisitKeepRefundAsCreditResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetCreditNotePDF operation middleware
+func (sh *strictHandler) GetCreditNotePDF(ctx *gin.Context, refundID RefundID) {
+	var request GetCreditNotePDFRequestObject
+
+	request.RefundID = refundID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCreditNotePDF(ctx, request.(GetCreditNotePDFRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCreditNotePDF")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetCreditNotePDFResponseObject); ok {
+		if err := validResponse.VisitGetCreditNotePDFResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RecordPayout operation middleware
+func (sh *strictHandler) RecordPayout(ctx *gin.Context, refundID RefundID, params RecordPayoutParams) {
+	var request RecordPayoutRequestObject
+
+	request.RefundID = refundID
+	request.Params = params
+
+	var body RecordPayoutJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RecordPayout(ctx, request.(RecordPayoutRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RecordPayout")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RecordPayoutResponseObject); ok {
+		if err := validResponse.VisitRecordPayoutResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RejectRefund operation middleware
+func (sh *strictHandler) RejectRefund(ctx *gin.Context, refundID RefundID, params RejectRefundParams) {
+	var request RejectRefundRequestObject
+
+	request.RefundID = refundID
+	request.Params = params
+
+	var body RejectRefundJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RejectRefund(ctx, request.(RejectRefundRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RejectRefund")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RejectRefundResponseObject); ok {
+		if err := validResponse.VisitRejectRefundResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetRefundTimeline operation middleware
+func (sh *strictHandler) GetRefundTimeline(ctx *gin.Context, refundID RefundID) {
+	var request GetRefundTimelineRequestObject
+
+	request.RefundID = refundID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetRefundTimeline(ctx, request.(GetRefundTimelineRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetRefundTimeline")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetRefundTimelineResponseObject); ok {
+		if err := validResponse.VisitGetRefundTimelineResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// WithdrawRefund operation middleware
+func (sh *strictHandler) WithdrawRefund(ctx *gin.Context, refundID RefundID, params WithdrawRefundParams) {
+	var request WithdrawRefundRequestObject
+
+	request.RefundID = refundID
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.WithdrawRefund(ctx, request.(WithdrawRefundRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "WithdrawRefund")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(WithdrawRefundResponseObject); ok {
+		if err := validResponse.VisitWithdrawRefundResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetSandboxClock operation middleware
+func (sh *strictHandler) GetSandboxClock(ctx *gin.Context) {
+	var request GetSandboxClockRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSandboxClock(ctx, request.(GetSandboxClockRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSandboxClock")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetSandboxClockResponseObject); ok {
+		if err := validResponse.VisitGetSandboxClockResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// AdvanceSandboxClock operation middleware
+func (sh *strictHandler) AdvanceSandboxClock(ctx *gin.Context, params AdvanceSandboxClockParams) {
+	var request AdvanceSandboxClockRequestObject
+
+	request.Params = params
+
+	var body AdvanceSandboxClockJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AdvanceSandboxClock(ctx, request.(AdvanceSandboxClockRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AdvanceSandboxClock")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(AdvanceSandboxClockResponseObject); ok {
+		if err := validResponse.VisitAdvanceSandboxClockResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {
@@ -6505,6 +11322,93 @@ func (sh *strictHandler) RetireToken(ctx *gin.Context, serial Serial, params Ret
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(RetireTokenResponseObject); ok {
 		if err := validResponse.VisitRetireTokenResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RecordReturn operation middleware
+func (sh *strictHandler) RecordReturn(ctx *gin.Context, serial Serial, params RecordReturnParams) {
+	var request RecordReturnRequestObject
+
+	request.Serial = serial
+	request.Params = params
+
+	var body RecordReturnJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RecordReturn(ctx, request.(RecordReturnRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RecordReturn")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RecordReturnResponseObject); ok {
+		if err := validResponse.VisitRecordReturnResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RecoverUserID operation middleware
+func (sh *strictHandler) RecoverUserID(ctx *gin.Context) {
+	var request RecoverUserIDRequestObject
+
+	var body RecoverUserIDJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RecoverUserID(ctx, request.(RecoverUserIDRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RecoverUserID")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RecoverUserIDResponseObject); ok {
+		if err := validResponse.VisitRecoverUserIDResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

@@ -1,0 +1,113 @@
+package api
+
+import (
+	"fmt"
+
+	"tokendesk/api/gen"
+	"tokendesk/models"
+)
+
+// outlook is whose turn it is, and what is waited for (LIF-4).
+type outlook struct {
+	on   gen.TimelineWaitingOn
+	what string
+}
+
+func orderOutlook(o models.Order, i models.Invoice, shipments []models.Shipment) outlook {
+	switch o.Status {
+	case models.OrderDraft:
+		return outlook{gen.TimelineWaitingOnTokendesk, "the order is being taken up"}
+	case models.OrderPlaced:
+		if o.PaymentMethod == models.PayByCard {
+			return outlook{gen.TimelineWaitingOnTokendesk, "the card is being charged"}
+		}
+		return outlook{gen.TimelineWaitingOnBuyer, fmt.Sprintf("%s for invoice %s", i.Due(), i.Number)}
+	case models.OrderDeclined:
+		return outlook{gen.TimelineWaitingOnBuyer, "another card: the last one was declined"}
+	case models.OrderPaid:
+		return outlook{gen.TimelineWaitingOnTokendesk, "the license keys are being issued"}
+	case models.OrderFulfilled:
+		return fulfilledOutlook(shipments)
+	case models.OrderRefunded:
+		return outlook{gen.TimelineWaitingOnNobody, "nothing more happens: every line was credited"}
+	}
+	return outlook{gen.TimelineWaitingOnNobody, "nothing more happens"}
+}
+
+func fulfilledOutlook(shipments []models.Shipment) outlook {
+	for _, sh := range shipments {
+		if !models.ShipmentMachine.Ends(sh.Status) {
+			o := shipmentOutlook(sh)
+			return outlook{o.on, "the license keys are mailed; shipment " + sh.ID + ": " + o.what}
+		}
+	}
+	return outlook{gen.TimelineWaitingOnNobody, "nothing more happens: the license keys are mailed, and what ships has arrived"}
+}
+
+func shipmentOutlook(sh models.Shipment) outlook {
+	switch sh.Status {
+	case models.ShipmentRequested, models.ShipmentReshipping:
+		return outlook{gen.TimelineWaitingOnTokendesk, "a token is being taken from stock"}
+	case models.ShipmentBackordered:
+		return outlook{gen.TimelineWaitingOnWarehouse, "a token of model " + sh.TokenModel + " in stock"}
+	case models.ShipmentPacked:
+		return outlook{gen.TimelineWaitingOnTokendesk, "the label is being bought"}
+	case models.ShipmentShipped:
+		return outlook{gen.TimelineWaitingOnCarrier, "the carrier is to fetch the parcel"}
+	case models.ShipmentInTransit:
+		return outlook{gen.TimelineWaitingOnCarrier, "the carrier is to deliver the parcel"}
+	case models.ShipmentException:
+		return outlook{gen.TimelineWaitingOnCarrier, "the carrier reports trouble with the parcel"}
+	}
+	return outlook{gen.TimelineWaitingOnNobody, "nothing more happens"}
+}
+
+func credentialOutlook(c models.Credential, shown models.DisplayedStatus) outlook {
+	switch shown {
+	case models.ShownPendingApproval:
+		return outlook{gen.TimelineWaitingOnStaff, "the approval by the organization's administrator"}
+	case models.ShownPendingActivation:
+		if c.Phase == models.PendingProofing {
+			return outlook{gen.TimelineWaitingOnHolder, "the proofing of the holder's identity"}
+		}
+		return outlook{gen.TimelineWaitingOnHolder, "the registration of an authenticator: the serial number of the token and two consecutive codes"}
+	case models.ShownActive:
+		return outlook{gen.TimelineWaitingOnTime, "nothing: the credential is in use"}
+	case models.ShownLocked:
+		return outlook{gen.TimelineWaitingOnHolder, "the token to be resynchronized: it is locked after too many wrong codes"}
+	case models.ShownSuspended:
+		return suspendedOutlook(c)
+	case models.ShownExpired:
+		return outlook{gen.TimelineWaitingOnHolder, "the renewal: the term has ended"}
+	}
+	return outlook{gen.TimelineWaitingOnNobody, "nothing more happens: the credential is revoked for good"}
+}
+
+func suspendedOutlook(c models.Credential) outlook {
+	switch {
+	case c.ReviewSince != nil:
+		return outlook{gen.TimelineWaitingOnStaff, "a person's review: no reminder of the revocation could be delivered"}
+	case c.SuspendedBy != nil && *c.SuspendedBy == models.ByAdministrator:
+		return outlook{gen.TimelineWaitingOnAdministrator, "the credential to be re-enabled by an administrator"}
+	case c.SuspendedBy != nil:
+		return outlook{gen.TimelineWaitingOnHolder, "the credential to be re-enabled"}
+	}
+	return outlook{gen.TimelineWaitingOnHolder, "the renewal: the term has ended, and the revocation comes close"}
+}
+
+func refundOutlook(r models.Refund) outlook {
+	switch r.Status {
+	case models.RefundRequested:
+		return outlook{gen.TimelineWaitingOnBilling, "the decision of a second person"}
+	case models.RefundReturning:
+		return outlook{gen.TimelineWaitingOnBuyer, "what was shipped to come back"}
+	case models.RefundPaying:
+		if r.BankDue().Minor > 0 {
+			return outlook{gen.TimelineWaitingOnBilling, fmt.Sprintf("%s to be paid out by bank transfer", r.BankDue())}
+		}
+		return outlook{gen.TimelineWaitingOnTokendesk, "the card processor to give the money back"}
+	case models.RefundKept:
+		return outlook{gen.TimelineWaitingOnNobody, "nothing: the buyer keeps the money as credit, until it is paid out"}
+	}
+	return outlook{gen.TimelineWaitingOnNobody, "nothing more happens"}
+}
