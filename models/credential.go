@@ -55,7 +55,7 @@ type Credential struct {
 	ExpiredAt       *time.Time
 	SuspendedAt     *time.Time // by command (MGT-3)
 	SuspendedBy     *Suspender
-	TermSuspendedAt *time.Time // by time (LIF-1)
+	TermSuspendedAt *time.Time // by time (LIF-1); a relying application is told that it has expired, since what helps is to renew (LOG-8)
 	ReviewSince     *time.Time // its revocation waits for a person (LIF-3)
 	RevokedAt       *time.Time
 	RevokeReason    *RevokeReason

@@ -57,7 +57,7 @@ func (p *play) openLogin(ctx context.Context, w *person, organization *string) e
 	w.userID = strings.ToLower(w.first) + "." + p.tag
 	w.email = w.userID + "@pharmacies.example"
 	password := rand.Text()
-	account := client.NewAccount{UserID: w.userID, Email: w.email, FirstName: w.first, LastName: w.last, Country: "US", Password: password, OrganizationID: organization}
+	account := client.NewAccount{UserID: w.userID, Email: w.email, FirstName: w.first, LastName: w.last, Country: "US", Password: &password, OrganizationID: organization}
 	if w.middle != "" {
 		account.MiddleName = &w.middle
 	}

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"time"
 
 	api "tokendesk/api/client"
 	"tokendesk/internal/demodata"
@@ -176,11 +177,12 @@ func (w *World) Login(ctx context.Context, p Person) (string, error) {
 
 // Mail is what the mailbox shows of a mail.
 type Mail struct {
-	MessageID  string `json:"message_id"`
-	Subject    string `json:"subject"`
-	Text       string `json:"text"`
-	Deliveries int    `json:"deliveries"`
-	Altered    bool   `json:"altered"`
+	MessageID  string    `json:"message_id"`
+	Subject    string    `json:"subject"`
+	Date       time.Time `json:"date"`
+	Text       string    `json:"text"`
+	Deliveries int       `json:"deliveries"`
+	Altered    bool      `json:"altered"`
 }
 
 // Mails lists the mails to an address whose subject contains the words, newest first.
