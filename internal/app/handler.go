@@ -16,7 +16,7 @@ func (a *App) handler() (http.Handler, error) {
 	c := api.Config{
 		Store: a.store, Lifecycles: workflows.NewClient(a.engine), Keyring: a.keyring, AuditKeys: a.signer.Verifier, CheckpointFile: a.cfg.CheckpointFile,
 		Clock: a.cfg.Clock, CodeClock: RealClock,
-		Carrier: a.gateways.carrier, CarrierName: activities.CarrierSource, PaymentWebhooks: a.gateways.payments,
+		Carrier: a.gateways.carrier, CarrierName: activities.CarrierSource, PaymentWebhooks: a.gateways.payments, MailWebhooks: a.gateways.mailEvents,
 		Seller: a.cfg.Seller, Bank: a.cfg.Bank, Logger: slog.Default(), Registry: a.registry,
 		Ready: []api.Check{{Name: "database", Test: a.store.Ping}, {Name: "engine", Test: a.engineAnswers}},
 	}
