@@ -115,7 +115,7 @@ func TestVerifyRefuses(t *testing.T) {
 		want    models.VerificationResult
 	}{
 		{name: "wrong code", want: models.ResultWrongCode},
-		{name: "suspended", change: credentials + "suspended_at = now() where id = $1", want: models.ResultSuspended},
+		{name: "suspended", change: credentials + "suspended_at = now(), suspended_by = 'person' where id = $1", want: models.ResultSuspended},
 		{name: "expired, though no step has said so", later: 366 * 24 * time.Hour, want: models.ResultExpired},
 		{name: "pending approval", change: credentials + "phase = 'pending_approval' where id = $1", want: models.ResultPendingApproval},
 		{name: "pending registration", change: credentials + "phase = 'pending_registration' where id = $1", want: models.ResultPending},
@@ -125,7 +125,7 @@ func TestVerifyRefuses(t *testing.T) {
 		{name: "level not accepted", partner: func(t *testing.T) string { return storetest.Partner(t, st, 3, models.HardwareToken).ID }, want: models.ResultNotAccepted},
 		{name: "kind not accepted", partner: func(t *testing.T) string { return storetest.Partner(t, st, 2, models.Phone).ID }, want: models.ResultNotAccepted},
 		{name: "unknown partner", partner: func(*testing.T) string { return "pa_none" }, want: models.ResultNotAccepted},
-		{name: "a partner that does not accept it learns nothing else", change: credentials + "suspended_at = now() where id = $1",
+		{name: "a partner that does not accept it learns nothing else", change: credentials + "suspended_at = now(), suspended_by = 'person' where id = $1",
 			partner: func(t *testing.T) string { return storetest.Partner(t, st, 3, models.HardwareToken).ID }, want: models.ResultNotAccepted},
 	}
 	for _, c := range cases {
@@ -344,7 +344,7 @@ func TestVerifyNeverAcceptsAfterTheEnd(t *testing.T) {
 		want         models.VerificationResult
 	}{
 		{"revocation", "update credentials set phase = 'revoked', revoked_at = now() where id = $1", models.ResultRevoked},
-		{"suspension", "update credentials set suspended_at = now() where id = $1", models.ResultSuspended},
+		{"suspension", "update credentials set suspended_at = now(), suspended_by = 'person' where id = $1", models.ResultSuspended},
 		{"shortened term", "update credentials set purchased_at = expires_at - interval '2 years', expires_at = expires_at - interval '1 year' where id = $1", models.ResultExpired},
 		{"token revoked", "update authenticators set status = 'revoked', revoked_at = now() where credential_id = $1", models.ResultRevoked},
 		{"token locked", "update authenticators set status = 'locked', locked_at = now() where credential_id = $1", models.ResultLocked},
