@@ -54,6 +54,8 @@ var witnesses = map[string]string{
 	"shipment backordered pack":     "shipment_backordered",
 	"shipment reshipping pack":      "shipment_reshipped",
 	"shipment packed ship":          "shipment_delivered",
+	"refund returning lapse":        "refund_lapsed",
+	"refund returning credit":       "refund_returned",
 }
 
 // OPS-3: every edge that a lifecycle drives was recorded once, so that no change of it goes unnoticed.
@@ -61,6 +63,7 @@ func TestEveryEdgeWasRecorded(t *testing.T) {
 	t.Parallel()
 	driven := append(edges(models.OrderMachine), edges(models.ShipmentMachine)...)
 	driven = append(driven, edges(models.CredentialMachine)...)
+	driven = append(driven, edges(models.RefundMachine)...)
 	for _, edge := range driven {
 		name, ok := witnesses[edge]
 		if !ok {

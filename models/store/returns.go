@@ -69,22 +69,17 @@ func (s *Store) takeBack(ctx context.Context, sh models.Shipment, p models.Parce
 	if err != nil {
 		return err
 	}
-	if p.Number == sh.Parcel && models.ShipmentMachine.Allows(sh.Status, models.ReshipShipment) {
-		if err := s.giveUp(ctx, &sh, p, models.CarrierReturned, actor.ID, at); err != nil {
-			return err
-		}
-		if err := s.Signal(ctx, models.ShipmentLifecycle, sh.ID, models.SignalShipmentChanged, sh.ID, at); err != nil {
-			return err
-		}
-	} else if state, err := tokens.lock(ctx, s, b.Serial); err != nil {
-		return err
-	} else if state == models.TokenShipped {
-		if err := tokens.move(s.with(ctx), b.Serial, models.RetireToken, at, map[string]any{"status_reason": "returned: " + string(b.Condition)}); err != nil {
-			return err
-		}
+	current := p.Number == sh.Parcel
+	underWay := current && models.ShipmentMachine.Allows(sh.Status, models.ReshipShipment)
+	if underWay {
+		err = s.endParcel(ctx, &sh, p, actor, at)
+	} else {
+		err = s.retireReturned(ctx, b, at)
 	}
 	switch {
-	case refund == "" && p.Number == sh.Parcel && sh.Status != models.ShipmentGivenUp:
+	case err != nil:
+		return err
+	case refund == "" && current && sh.Status != models.ShipmentGivenUp && sh.Status != models.ShipmentReshipping:
 		return s.OpenCase(ctx, "return/"+b.Serial, b.Serial, "a token came back that no refund waits for", at)
 	case refund == "":
 		return nil
@@ -93,7 +88,26 @@ func (s *Store) takeBack(ctx context.Context, sh models.Shipment, p models.Parce
 			return err
 		}
 	}
+	if underWay && sh.Status == models.ShipmentGivenUp { // the refund has heard of that
+		return nil
+	}
 	return s.Signal(ctx, models.RefundLifecycle, refund, models.SignalRefundChanged, b.Serial, at)
+}
+
+// endParcel ends a parcel that came back before the carrier said so.
+func (s *Store) endParcel(ctx context.Context, sh *models.Shipment, p models.Parcel, actor models.Actor, at time.Time) error {
+	if err := s.giveUp(ctx, sh, p, models.CarrierReturned, actor.ID, at); err != nil {
+		return err
+	}
+	return s.Signal(ctx, models.ShipmentLifecycle, sh.ID, models.SignalShipmentChanged, sh.ID, at)
+}
+
+func (s *Store) retireReturned(ctx context.Context, b models.TokenReturn, at time.Time) error {
+	state, err := tokens.lock(ctx, s, b.Serial)
+	if err != nil || state != models.TokenShipped {
+		return err
+	}
+	return tokens.move(s.with(ctx), b.Serial, models.RetireToken, at, map[string]any{"status_reason": "returned: " + string(b.Condition)})
 }
 
 // refundWaitingFor is the refund that waits for the token of a line: of the line itself, or of the one whose token it replaced.

@@ -45,7 +45,8 @@ func shop(t *testing.T, engine client.Client) *purchase {
 	p.buyer = storetest.Account(t, p.st)
 	_, err = p.st.Pool().Exec(t.Context(), "select setval('order_numbers', $1)", 10000*shops.Add(1)) // all shops share an engine
 	storetest.Must(t, err)
-	w, err := worker.New(engine, worker.DevelopmentBuild, &activities.Orders{Store: p.st, Payments: cards, Sealer: p.ring}, &activities.Shipping{Store: p.st}, &activities.Credentials{Store: p.st})
+	w, err := worker.New(engine, worker.DevelopmentBuild, &activities.Orders{Store: p.st, Payments: cards, Sealer: p.ring}, &activities.Shipping{Store: p.st},
+		&activities.Credentials{Store: p.st}, &activities.Refunds{Store: p.st, Payments: cards})
 	storetest.Must(t, err)
 	storetest.Must(t, w.Start())
 	_, err = worker.NewDeployment(engine).Join(t.Context(), worker.DevelopmentBuild, true)

@@ -112,6 +112,14 @@ func TestShipments(t *testing.T) {
 			storetest.Must(v, v.st.CancelShipment(v.Context(), v.id, models.Actor{ID: "ak_1"}, time.Now()))
 			v.dispatch()
 		}},
+		{"given_up", 9, func(v *voyage) { // its line is refunded meanwhile, so what comes back is not sent again
+			v.stock(1)
+			v.dispatch()
+			number := orderOf(v.T, v.st)
+			_, err := v.st.RequestRefund(v.Context(), models.RefundRequest{OrderNumber: number, Reason: models.RefundMistake}, models.Actor{ID: "ak_1"}, time.Now())
+			storetest.Must(v, err)
+			v.happens(carrier.Returned)
+		}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -137,7 +145,7 @@ func launch(t *testing.T, engine client.Client) *voyage {
 	storetest.Must(t, err)
 	v.id = storetest.Shipments(t, v.st, 1)[0]
 	w, err := worker.New(engine, worker.DevelopmentBuild, &activities.Orders{Store: v.st}, &activities.Credentials{Store: v.st},
-		&activities.Shipping{Store: v.st, Carrier: v.post, Calendar: calendar.Carrier(time.UTC)})
+		&activities.Shipping{Store: v.st, Carrier: v.post, Calendar: calendar.Carrier(time.UTC)}, &activities.Refunds{Store: v.st})
 	storetest.Must(t, err)
 	storetest.Must(t, w.Start())
 	_, err = worker.NewDeployment(engine).Join(t.Context(), worker.DevelopmentBuild, true)
