@@ -40,6 +40,8 @@ type mailFacts struct {
 	ReturnTo   []string // the address that tokens are sent back to
 	Key        string
 	Ships      bool
+	Brings     documents.Brings // what comes of the order
+	Replaces   bool             // the parcel is a replacement
 	DueDay     string
 	ExpiryDay  string
 	UserIDs    []string // under the address of the mail
@@ -115,7 +117,10 @@ func (c *Composer) aboutOrder(ctx context.Context, f *mailFacts, number string) 
 		return err
 	}
 	f.DueDay = f.Invoice.DueAt.Add(-1).In(policy.Location()).Format(mailDay)
-	f.Ships = f.Order.ShippingAddress != nil
+	if f.Brings, err = c.Store.OrderBrings(ctx, f.Order); err != nil {
+		return err
+	}
+	f.Ships = f.Brings.Tokens
 	return nil
 }
 
@@ -128,7 +133,13 @@ func (c *Composer) aboutShipment(ctx context.Context, f *mailFacts, id string) e
 	if err != nil {
 		return err
 	}
-	return c.aboutOrder(ctx, f, order.Number)
+	if err := c.aboutOrder(ctx, f, order.Number); err != nil {
+		return err
+	}
+	for _, line := range f.Order.Lines {
+		f.Replaces = f.Replaces || line.ID == shipment.OrderLineID && line.ReplacementReason != nil
+	}
+	return nil
 }
 
 func (c *Composer) aboutCredential(ctx context.Context, f *mailFacts, id string) (err error) {
@@ -187,7 +198,7 @@ func (c *Composer) papers(ctx context.Context, o models.Order) ([]mail.Attachmen
 		return nil, err
 	}
 	papers := []mail.Attachment{{Name: o.Number + ".pdf", ContentType: "application/pdf", Content: confirmation}}
-	if o.PaymentMethod == models.PayByInvoice {
+	if o.PaymentMethod == models.PayByInvoice && o.TotalMinor > 0 {
 		invoice, err := documents.Invoice(facts)
 		if err != nil {
 			return nil, err

@@ -29,9 +29,14 @@ func (quiet) Complete(any, error) {}
 // live runs the lifecycle of an order to its end, in virtual time.
 func live(t *testing.T, steps *activities.Orders, number string) {
 	t.Helper()
+	liveFrom(t, steps, number, storetest.At)
+}
+
+func liveFrom(t *testing.T, steps *activities.Orders, number string, at time.Time) {
+	t.Helper()
 	var suite testsuite.WorkflowTestSuite
 	env := suite.NewTestWorkflowEnvironment()
-	env.SetStartTime(storetest.At)
+	env.SetStartTime(at)
 	env.SetTestTimeout(time.Minute)
 	env.RegisterWorkflowWithOptions(workflows.Order, workflow.RegisterOptions{Name: string(models.OrderLifecycle)})
 	steps.Bind(workflows.NewBinder(env))

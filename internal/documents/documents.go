@@ -42,6 +42,14 @@ type Line struct {
 // Amount is the price of the line.
 func (l Line) Amount() models.Money { return l.UnitPrice.Times(l.Quantity) }
 
+// Brings says what comes of an order, which decides what its papers and mails promise.
+type Brings struct {
+	Keys         bool // license keys, of new credentials
+	Renewals     bool
+	Replacements bool // of tokens
+	Tokens       bool // something ships
+}
+
 // Facts are everything that stands in the papers of one order. Dates are printed as they read in their own location,
 // which should be the vendor's.
 type Facts struct {
@@ -59,9 +67,10 @@ type Facts struct {
 	Billing    models.Address
 	Shipping   *models.Address // nil where nothing ships
 
-	Lines []Line
-	Paid  models.Money // received so far; the zero value is nothing
-	Void  bool         // the invoice takes no money any more
+	Lines  []Line
+	Brings Brings
+	Paid   models.Money // received so far; the zero value is nothing
+	Void   bool         // the invoice takes no money any more
 
 	Method models.PaymentMethod
 	Bank   Bank // for payment by invoice; the reference to be given with a transfer is the invoice number
@@ -141,13 +150,13 @@ func OrderConfirmation(f Facts) ([]byte, error) {
 		p.facts([]pair{
 			{"Order", f.OrderNumber},
 			{"Placed on", date(f.PlacedAt)},
-			{"Payment", methodName(f.Method)},
+			{"Payment", methodName(f)},
 			{"Your purchase order", f.PONumber},
 		})
 		p.parties()
 		p.lines()
 		p.totals()
-		if f.Method == models.PayByInvoice {
+		if f.Method == models.PayByInvoice && f.Total().Minor > 0 {
 			p.howToPay()
 		}
 		p.steps("What happens next", nextSteps(f))

@@ -91,6 +91,14 @@ func TestPapersCarryTheFacts(t *testing.T) {
 			[]string{"Your card is charged", "within 24 hours", "USD 297.00"}, []string{"How to pay", "First Harbor Bank", "INV-10042"}},
 		{"confirmation, nothing ships", OrderConfirmation, func(f *Facts) { f.Shipping = nil },
 			[]string{"Billed to"}, []string{"Shipped to", "tokens ship", "Pier 7"}},
+		{"confirmation of a renewal (REN-1)", OrderConfirmation, func(f *Facts) { f.Brings, f.Shipping = Brings{Renewals: true}, nil },
+			[]string{"Pay invoice INV-10042 by 1 April 2026", "the renewal takes effect", "the token stays the same"}, []string{"license key", "tracking number", "Shipped to"}},
+		{"confirmation of a renewal and a new token", OrderConfirmation, func(f *Facts) { f.Brings.Renewals = true },
+			[]string{"the renewal takes effect", "your license keys come", "Begin the activation only"}, nil},
+		{"confirmation of a free replacement (MGT-6)", OrderConfirmation, func(f *Facts) {
+			f.Brings = Brings{Replacements: true}
+			f.Lines = []Line{{"R", "Replacement token", "", 1, models.Money{Currency: models.USD}}}
+		}, []string{"Nothing to pay", "Your tokens ship now", "revoke the old token", "needs no license key"}, []string{"Pay invoice", "How to pay", "your license keys", "after payment"}},
 		{"invoice", Invoice, func(*Facts) {}, append(slices.Clone(both), "Invoice", "How to pay", "Due USD 297.00"), []string{"Paid"}},
 		{"invoice, part paid (ORD-4)", Invoice, func(f *Facts) { f.Paid = models.Money{Minor: 9700, Currency: models.USD} },
 			[]string{"Paid USD 97.00", "Due USD 200.00", "Amount USD 200.00"}, []string{"Paid in full"}},

@@ -17,6 +17,7 @@ type Parcel struct {
 	Product     string
 	Serial      string // of the token in the parcel
 	Proofing    bool   // the identity of its owner is proofed before it is registered
+	Replacement bool   // of a token that was registered for the credential; it needs no license key
 	PackedAt    time.Time
 }
 
@@ -50,20 +51,32 @@ func Instructions(i Parcel) ([]byte, error) {
 	})
 }
 
-// steps lead from the parcel to the first login (LIC-2, PRF-1, REG-1).
+const (
+	compare  = "Compare the serial number on the back of the token with the one above. They must be the same."
+	register = "Choose to register the token and enter its serial number."
+	press    = "Press the button of the token and enter the code that it shows. Wait 30 seconds, press again, and enter the next code."
+)
+
+// steps lead from the parcel to the first login (LIC-2, PRF-1, REG-1), or from the old token to the new one (MGT-5, MGT-6).
 func (i Parcel) steps() []string {
+	if i.Replacement {
+		return []string{
+			compare,
+			"Log in to your account and revoke the old token. It works no more then, you are logged out, and a temporary password comes by e-mail.",
+			"Log in with the temporary password and choose a new one.",
+			register,
+			press,
+		}
+	}
 	steps := []string{
-		"Compare the serial number on the back of the token with the one above. They must be the same.",
+		compare,
 		"Find the e-mail with your license key. It never travels with the token.",
 		"Log in to your account, choose to activate a license key, and enter the key. Confirm your legal name and that the token is in your hand.",
 	}
 	if i.Proofing {
 		steps = append(steps, "Follow the steps that proof your identity. The token can be registered when they are done.")
 	}
-	return append(steps,
-		"Choose to register the token and enter its serial number.",
-		"Press the button of the token and enter the code that it shows. Wait 30 seconds, press again, and enter the next code.",
-	)
+	return append(steps, register, press)
 }
 
 func (i Parcel) trouble() string {

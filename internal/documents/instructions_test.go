@@ -44,6 +44,18 @@ func TestInstructions(t *testing.T) {
 	}
 }
 
+// MGT-5, MGT-6: a replacement needs no license key, and the old token is revoked first.
+func TestInstructionsOfReplacement(t *testing.T) {
+	p := sampleParcel()
+	p.Replacement = true
+	pdf, err := Instructions(p)
+	seen := text(t, pdf, err)
+	revoke, register := strings.Index(seen, "revoke the old token"), strings.Index(seen, "Choose to register the token")
+	if revoke < 0 || register < revoke || strings.Contains(seen, "Find the e-mail with your license key") {
+		t.Errorf("the steps: %s", seen)
+	}
+}
+
 // SHP-1: no paper is made of facts that are not there.
 func TestInstructionsRefuseWhatIsMissing(t *testing.T) {
 	for name, change := range map[string]func(*Parcel){

@@ -24,6 +24,7 @@ func sample() Facts {
 			{"OTP-HW", "Hardware OTP, one year", "Γιώργος Παπαδόπουλος", 1, usd(9900)},
 			{"OTP-PH", "Phone OTP, one year", "Мария Иванова", 1, usd(4900)},
 		},
+		Brings:            Brings{Keys: true},
 		Method:            models.PayByInvoice,
 		Bank:              Bank{Holder: "Tokendesk Inc.", Name: "First Harbor Bank, New York", Routing: "021000021", Account: "000123456789", BIC: "FHBKUS33"},
 		DisclaimerVersion: 3, DisclaimerAcceptedAt: time.Date(2026, 3, 2, 23, 29, 0, 0, vendor),

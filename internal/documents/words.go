@@ -14,29 +14,49 @@ type pair struct{ label, value string }
 
 func date(t time.Time) string { return t.Format("2 January 2006") }
 
-func methodName(m models.PaymentMethod) string {
-	if m == models.PayByCard {
+func methodName(f Facts) string {
+	switch {
+	case f.Total().Minor == 0:
+		return "Nothing to pay"
+	case f.Method == models.PayByCard:
 		return "Card"
 	}
 	return "Invoice"
 }
 
-// nextSteps tells the buyer what to expect (ORD-3, ORD-6, LIC-2, SHP-1).
+// nextSteps tells the buyer what to expect (ORD-3, ORD-6, LIC-2, SHP-1, REN-1, MGT-6).
 func nextSteps(f Facts) []string {
+	free := f.Total().Minor == 0
 	var steps []string
-	if f.Method == models.PayByCard {
-		charge := "Your card is charged. We tell you at once if it is declined; you can then pay with another one."
-		if f.Due().Minor == 0 {
-			charge = "Your card has been charged. There is nothing left to pay."
-		}
-		steps = append(steps, charge,
-			"Your license keys come in a second e-mail within 24 hours, with the steps to activate them.")
-	} else {
-		steps = append(steps, fmt.Sprintf("Pay invoice %s by %s. It comes to %s.", f.InvoiceNumber, date(f.DueAt), f.Due()),
-			"Once it is paid in full, your license keys come in a second e-mail, with the steps to activate them.")
+	keys := "Your license keys come in a second e-mail within 24 hours, with the steps to activate them."
+	switch {
+	case free:
+	case f.Method == models.PayByCard && f.Due().Minor == 0:
+		steps = append(steps, "Your card has been charged. There is nothing left to pay.")
+	case f.Method == models.PayByCard:
+		steps = append(steps, "Your card is charged. We tell you at once if it is declined; you can then pay with another one.")
+	default:
+		steps = append(steps, fmt.Sprintf("Pay invoice %s by %s. It comes to %s.", f.InvoiceNumber, date(f.DueAt), f.Due()))
+		keys = "Once it is paid in full, your license keys come in a second e-mail, with the steps to activate them."
+	}
+	if f.Brings.Keys {
+		steps = append(steps, keys)
+	}
+	if f.Brings.Renewals {
+		steps = append(steps, "With the payment the renewal takes effect: the new term begins where the old one ends, and the token stays the same. Whoever holds it is told by e-mail.")
 	}
 	if f.Shipping != nil {
-		steps = append(steps, "Your tokens ship after payment, with a tracking number. Begin the activation only when the token is in your hand.")
+		ships := "Your tokens ship after payment, with a tracking number."
+		if free {
+			ships = "Your tokens ship now, with a tracking number."
+		}
+		if f.Brings.Keys {
+			ships += " Begin the activation only when the token is in your hand."
+		}
+		steps = append(steps, ships)
+	}
+	if f.Brings.Replacements {
+		steps = append(steps, "A replacement needs no license key. When it is in your hand, revoke the old token, then register the new one.")
 	}
 	return steps
 }

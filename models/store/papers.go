@@ -36,6 +36,12 @@ func (s *Store) OrderPaper(ctx context.Context, number string, seller documents.
 		return f, err
 	}
 	f.BuyerName, f.BuyerEmail = buyer.LegalName(), buyer.Email
+	if f.Brings, err = s.OrderBrings(ctx, o); err != nil {
+		return f, err
+	}
+	if !f.Brings.Tokens {
+		f.Shipping = nil
+	}
 	for _, line := range o.Lines {
 		product, err := s.Product(ctx, line.ProductSKU)
 		if err != nil {
@@ -49,4 +55,19 @@ func (s *Store) OrderPaper(ctx context.Context, number string, seller documents.
 			Quantity: 1, UnitPrice: models.Money{Minor: line.PriceMinor, Currency: o.Currency}})
 	}
 	return f, nil
+}
+
+// OrderBrings says what comes of an order.
+func (s *Store) OrderBrings(ctx context.Context, o models.Order) (b documents.Brings, err error) {
+	for _, line := range o.Lines {
+		product, err := s.Product(ctx, line.ProductSKU)
+		if err != nil {
+			return b, err
+		}
+		b.Keys = b.Keys || product.Kind.Subscribed()
+		b.Renewals = b.Renewals || product.Kind == models.Renewal
+		b.Replacements = b.Replacements || product.Kind == models.Replacement
+		b.Tokens = b.Tokens || product.Ships()
+	}
+	return b, nil
 }

@@ -33,6 +33,7 @@ func (s *Store) ParcelPaper(ctx context.Context, shipmentID string, seller docum
 	parcel := parcels[sh.Parcel-1]
 	paper.OrderNumber, paper.Shipment, paper.Number, paper.To = line.Number, sh.ID, parcel.Number, sh.Address
 	paper.Product, paper.Proofing, paper.Serial = product.Name, product.Proofing, parcel.Serial
+	paper.Replacement = product.Kind == models.Replacement
 	paper.PackedAt = sh.UpdatedAt // while it is packed
 	if parcel.LabelRequestedAt != nil {
 		paper.PackedAt = *parcel.LabelRequestedAt
