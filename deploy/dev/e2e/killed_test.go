@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	crowd        = 50
+	travellers   = 50
 	goesOnWithin = 20 * time.Second // of the restart being ready
 )
 
@@ -23,7 +23,7 @@ func TestKilled(t *testing.T) {
 	p.start()
 	g := p.ground()
 	var cards [][]string
-	for i := range crowd {
+	for i := range travellers {
 		cards = append(cards, [][]string{nil, {journey.GoodCard}, {journey.GoodCard}, {journey.DeclinedCard, journey.GoodCard}}[i%4])
 	}
 	c := &crowded{ground: g, journeys: g.people(t, cards...)}
@@ -38,7 +38,7 @@ func TestKilled(t *testing.T) {
 		t.Helper()
 		p.kill()
 		afterwards()
-		say("killed %s, %d of %d steps done", when, c.done(), crowd*journey.Steps)
+		say("killed %s, %d of %d steps done", when, c.done(), travellers*journey.Steps)
 		c.allow(1)
 		c.look()
 		p.start()
@@ -51,12 +51,12 @@ func TestKilled(t *testing.T) {
 	g.chargedNotRecorded(t)
 	kill("after a card was charged", func() {})
 	c.allow(2)
-	c.await(t, c.done()+10+rand.IntN(crowd))
+	c.await(t, c.done()+10+rand.IntN(travellers))
 	kill("at random", func() {})
 	c.allow(2)
 	mail, release := g.acceptedNotRecorded(t)
 	kill("after a mail was accepted", release)
-	c.await(t, min(c.done()+rand.IntN(20), crowd*(journey.Steps-1)-5)) // nobody has arrived yet
+	c.await(t, min(c.done()+rand.IntN(20), travellers*(journey.Steps-1)-5)) // nobody has arrived yet
 	kill("at random", func() {})
 	c.allow(journey.Steps)
 	c.arrive(t)

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"tokendesk/deploy/dev/crowd"
 	"tokendesk/deploy/dev/stack"
 )
 
@@ -21,6 +22,7 @@ const childConfig = "TOKENDESK_E2E_CHILD"
 var logs string
 
 func TestMain(m *testing.M) {
+	crowd.Main()
 	if text := os.Getenv(childConfig); text != "" {
 		if err := runChild([]byte(text)); err != nil {
 			fmt.Println("failed:", err)
