@@ -12,6 +12,7 @@ import (
 	"tokendesk/internal/app"
 	"tokendesk/internal/demodata"
 	"tokendesk/internal/password"
+	"tokendesk/internal/sandboxclock"
 	"tokendesk/models/store"
 )
 
@@ -62,7 +63,13 @@ func serveMailbox(ctx context.Context) error {
 		return err
 	}
 	defer st.Close()
-	box, err := mailbox.New(ctx, st, mailbox.Config{WebhookURL: "/v1/webhooks/mail", WebhookSecrets: secrets(e.MailWebhookSecrets)}) // the API's process pushes
+	clock, err := sandboxclock.Open(ctx, st.Pool)
+	if err != nil {
+		return err
+	}
+	go clock.Run(ctx)
+	box, err := mailbox.New(ctx, st, mailbox.Config{Now: clock.Now,
+		WebhookURL: "/v1/webhooks/mail", WebhookSecrets: secrets(e.MailWebhookSecrets)}) // the API's process pushes
 	if err != nil {
 		return err
 	}
