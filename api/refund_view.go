@@ -58,7 +58,3 @@ func (s *server) refundActions(ctx context.Context, r models.Refund) []string {
 	}
 	return actions
 }
-
-func (s *server) creditNote(context.Context, models.Refund) ([]byte, error) {
-	return nil, models.ServiceDown.New("")
-}

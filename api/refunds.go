@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"tokendesk/api/gen"
+	"tokendesk/internal/documents"
 	"tokendesk/models"
 	"tokendesk/models/store"
 )
@@ -77,7 +78,15 @@ func (s *server) GetCreditNotePDF(ctx context.Context, r gen.GetCreditNotePDFReq
 	if refund.CreditedAt == nil {
 		return nil, models.StateForbids.New("the refund is %s: there is no credit note", refund.Status).Allowing(s.refundActions(ctx, refund)...)
 	}
-	paper, err := s.creditNote(ctx, refund)
+	note, err := s.Store.CreditNoteOfRefund(ctx, refund.ID)
+	if err != nil {
+		return nil, err
+	}
+	facts, err := s.Store.CreditNotePaper(ctx, note.Number, s.Seller)
+	if err != nil {
+		return nil, err
+	}
+	paper, err := documents.CreditNote(facts)
 	return gen.GetCreditNotePDF200ApplicationPDFResponse{Body: bytes.NewReader(paper), ContentLength: int64(len(paper))}, err
 }
 

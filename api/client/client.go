@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// timeout bounds a call, in case its context does not: the longest operations answer within a minute.
-const timeout = 70 * time.Second
+// timeout bounds a call, in case its context does not: the longest operations answer within five minutes.
+const timeout = 310 * time.Second
 
 // Connect makes a client of the API at a URL. The token is a session token or an API key; empty: anyone.
 //
