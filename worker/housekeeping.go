@@ -11,12 +11,14 @@ import (
 )
 
 // Housekeeper does what no single lifecycle can do: it takes up drafts whose lifecycle was never started, ends unused
-// license keys, opens cases for late ones, mails what was asked to be recovered, and delivers mail.
+// license keys, opens cases for late ones, mails what was asked to be recovered, holds charges against the books,
+// and delivers mail.
 type Housekeeper struct {
-	Store  *store.Store
-	Client *workflows.Client
-	Mailer *activities.Mailer
-	Clock  Clock
+	Store   *store.Store
+	Client  *workflows.Client
+	Mailer  *activities.Mailer
+	Refunds *activities.Refunds
+	Clock   Clock
 	// CodeClock is real time, also in a sandbox: what is kept for a repeated call is kept that long really.
 	CodeClock Clock
 	Bell      *Bell // tells of a mail that is due; may be nil
@@ -35,12 +37,17 @@ func (h *Housekeeper) Run(ctx context.Context) {
 			loop(ctx, "recoveries", 20*time.Millisecond, 250*time.Millisecond, h.Bell, h.recoveries)
 		},
 		func(ctx context.Context) { loop(ctx, "drafts", time.Second, 2*time.Second, nil, h.drafts) },
+		func(ctx context.Context) { loop(ctx, "charges", time.Second, 5*time.Second, nil, h.charges) },
 		func(ctx context.Context) { loop(ctx, "license keys", time.Minute, time.Minute, nil, h.keys) },
 		func(ctx context.Context) { loop(ctx, "purge", time.Hour, time.Hour, nil, h.purge) },
 	)
 }
 
 func (h *Housekeeper) mail(ctx context.Context) (int, error) { return h.Mailer.Deliver(ctx, h.Clock()) }
+
+func (h *Housekeeper) charges(ctx context.Context) (int, error) {
+	return h.Refunds.Reconcile(ctx, h.Clock())
+}
 
 // recoveriesAtOnce is how many requests for recovery are settled in one go.
 const recoveriesAtOnce = 20

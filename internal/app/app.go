@@ -128,10 +128,11 @@ func (a *App) startWorker(ctx context.Context) error {
 	}
 	composer := &activities.Composer{Store: a.store, Opener: a.keyring, From: a.cfg.Mail.From, Seller: a.cfg.Seller, Bank: a.cfg.Bank}
 	mailer := &activities.Mailer{Store: a.store, Composer: composer, Mail: a.gateways.mail}
+	refunds := &activities.Refunds{Store: a.store, Payments: a.gateways.payments}
 	w, err := worker.New(a.engine, a.cfg.BuildID,
 		&activities.Orders{Store: a.store, Payments: a.gateways.payments, Sealer: a.keyring},
 		&activities.Shipping{Store: a.store, Carrier: a.gateways.carrier, Calendar: calendar.Carrier(time.UTC)},
-		&activities.Refunds{Store: a.store, Payments: a.gateways.payments},
+		refunds,
 		&activities.Credentials{Store: a.store, Sealer: a.keyring, Hasher: password.New(password.Baseline, 4)})
 	if err != nil {
 		return err
@@ -140,7 +141,7 @@ func (a *App) startWorker(ctx context.Context) error {
 	lifecycles := workflows.NewClient(a.engine)
 	a.run(ctx, func(ctx context.Context) { a.keepStarting(ctx, w) })
 	a.run(ctx, (&worker.Dispatcher{Store: a.store, Client: lifecycles, Clock: a.cfg.Clock, Bell: &a.time.bell}).Run)
-	a.run(ctx, (&worker.Housekeeper{Store: a.store, Client: lifecycles, Mailer: mailer, Clock: a.cfg.Clock, CodeClock: RealClock, Bell: &a.time.bell}).Run)
+	a.run(ctx, (&worker.Housekeeper{Store: a.store, Client: lifecycles, Mailer: mailer, Refunds: refunds, Clock: a.cfg.Clock, CodeClock: RealClock, Bell: &a.time.bell}).Run)
 	a.run(ctx, (&worker.Sealer{Store: a.store, Signer: a.signer, Clock: a.cfg.Clock, CheckpointFile: a.cfg.CheckpointFile}).Run)
 	return nil
 }

@@ -109,6 +109,12 @@ create table token_returns (
 );
 create index token_returns_shipment on token_returns (shipment_id);
 
+-- Charges of which the card processor says that they have changed: to be held against our books.
+create table charge_news (
+    charge_id text primary key references charges,
+    at        timestamptz not null
+);
+
 create trigger credit_notes_immutable before update or delete on credit_notes for each row execute function refuse_change();
 create trigger credit_notes_no_truncate before truncate on credit_notes for each statement execute function refuse_change();
 create trigger credit_note_lines_immutable before update or delete on credit_note_lines for each row execute function refuse_change();

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -240,19 +239,4 @@ func (s *Store) settleRefund(ctx context.Context, o models.Order, r *models.Refu
 		delete(params, "bank")
 	}
 	return s.tellRefund(ctx, o, *r, models.NoticeRefunded, params, at)
-}
-
-// ChargeChanged lets the refunds to a charge look at it again, because the card processor says that it has changed. A charge that is not
-// ours changes nothing.
-func (s *Store) ChargeChanged(ctx context.Context, providerRef string, at time.Time) error {
-	return s.InTx(ctx, func(tx *Store) error {
-		c, _, err := tx.ChargeOfProvider(ctx, providerRef)
-		if errors.Is(err, models.NoSuchThing) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		return tx.wakeQueued(ctx, models.Refund{ChargeID: &c.ID}, at)
-	})
 }

@@ -121,8 +121,7 @@ func (s *Store) sentFor(ctx context.Context, lineID string) (all []sent, err err
 	return all, nil
 }
 
-// undoLine takes back what a line has brought: shipments that have not left, its key, its credential. Locks are taken in the order
-// shipment, key, credential, token, as everywhere.
+// undoLine takes back what a line has brought: shipments that have not left, its key, its credential.
 func (s *Store) undoLine(ctx context.Context, o models.Order, l *models.RefundLine, behind []sent, at time.Time) error {
 	for _, x := range behind {
 		if models.ShipmentMachine.Allows(x.Status, models.CancelShipment) {
