@@ -1,7 +1,7 @@
 // Command bench measures what docs/performance.md states: ratios against a baseline of the same run, and counts that do not
 // depend on the machine.
 //
-//	bench [-json] [verification] [transitions] [orders]
+//	bench [-json] [verification] [transitions] [orders] [lives]
 package main
 
 import (
@@ -17,6 +17,8 @@ import (
 	"runtime/pprof"
 	"slices"
 	"time"
+
+	"tokendesk/deploy/dev/crowd"
 )
 
 // figure is one measured number.
@@ -88,9 +90,11 @@ var measurements = []struct {
 	{"verification", verification},
 	{"transitions", transitions},
 	{"orders", orders},
+	{"lives", lives},
 }
 
 func main() {
+	crowd.Main()
 	if configuration := os.Getenv(serveVariable); configuration != "" {
 		if err := serve(configuration); err != nil {
 			fmt.Fprintln(os.Stderr, "bench: the API process:", err)

@@ -18,6 +18,7 @@ const (
 	aRun             = 3 // its first task, with the Update and local steps in it
 	anActivity       = 3
 	aSignal          = 3
+	aTimer           = 3
 	overFloor        = 1.5
 	orderAndShipment = 33
 )
@@ -64,7 +65,7 @@ func countTransitions(ctx context.Context, r *report, s *stack.Stack) error {
 			return err
 		}
 	}
-	return nil
+	return quietLife(ctx, r, s, engine, w)
 }
 
 // count plays three journeys and reports the median of each lifecycle.

@@ -28,7 +28,7 @@ const variable = "TOKENDESK_CROWD_WORKER"
 // working is what a worker must know.
 type working struct {
 	DatabaseURL, TemporalAddress, StateDir, BuildID string
-	MetricsPort, MailPort                           int
+	MailPort                                        int
 }
 
 // Main runs the worker that this program was started as, and ends the program with it; otherwise it returns.
@@ -52,8 +52,7 @@ func work(text string) error {
 	}
 	a, err := app.Start(context.Background(), app.Config{
 		Worker: true, BuildID: w.BuildID, Promote: true, DatabaseURL: w.DatabaseURL, TemporalAddress: w.TemporalAddress, Namespace: stack.Namespace,
-		MetricsAddress: net.JoinHostPort("127.0.0.1", strconv.Itoa(w.MetricsPort)),
-		KeyringFile:    filepath.Join(w.StateDir, "keyring.json"), SigningKeyFile: filepath.Join(w.StateDir, "signing-key.json"),
+		KeyringFile: filepath.Join(w.StateDir, "keyring.json"), SigningKeyFile: filepath.Join(w.StateDir, "signing-key.json"),
 		Sandbox: true, Mail: app.Mail{Host: "127.0.0.1", Port: w.MailPort, TLS: "none", From: "Tokendesk <no-reply@tokendesk.example>"},
 		Payment: app.Payment{WebhookSecrets: []models.Secret{"crowd"}}, Carrier: app.Carrier{WebhookSecrets: []models.Secret{"crowd"}},
 		Seller: documents.Seller{Name: "Tokendesk Inc."},
@@ -75,9 +74,9 @@ type Worker struct {
 }
 
 // StartWorker starts a worker for a stack, whose mailbox listens on the port. The program must call [Main] first of all.
-func StartWorker(s *stack.Stack, stateDir string, mailPort, metricsPort int) (*Worker, error) {
+func StartWorker(s *stack.Stack, stateDir string, mailPort int) (*Worker, error) {
 	r := s.Record()
-	w := &Worker{working: working{DatabaseURL: r.DatabaseURL, TemporalAddress: r.TemporalAddress, StateDir: stateDir, BuildID: worker.DevelopmentBuild, MailPort: mailPort, MetricsPort: metricsPort}}
+	w := &Worker{working: working{DatabaseURL: r.DatabaseURL, TemporalAddress: r.TemporalAddress, StateDir: stateDir, BuildID: worker.DevelopmentBuild, MailPort: mailPort}}
 	text, err := json.Marshal(w.working)
 	if err != nil {
 		return nil, err
@@ -146,4 +145,13 @@ func Until(ctx context.Context, patience time.Duration, n int, count func(contex
 			return fmt.Errorf("%d of %d after %v", got, n, patience)
 		}
 	}
+}
+
+// FreePort is a port of the loopback address that nobody listens on.
+func FreePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, fmt.Errorf("find a free port: %w", err)
+	}
+	return l.Addr().(*net.TCPAddr).Port, l.Close()
 }

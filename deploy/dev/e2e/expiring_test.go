@@ -20,7 +20,7 @@ func TestCrowdExpiresThoughWorkersAreKilled(t *testing.T) {
 	s := stacktest.Run(t, cfg)
 	g := groundOf(t, s)
 	start := func() *crowd.Worker {
-		w, err := crowd.StartWorker(s, cfg.StateDir, cfg.Ports.SMTP, lowPort(t))
+		w, err := crowd.StartWorker(s, cfg.StateDir, cfg.Ports.SMTP)
 		must(t, err)
 		return w
 	}
