@@ -26,7 +26,7 @@ func (s *server) authorize(c *gin.Context) {
 	defer cancel()
 	c.Request = c.Request.WithContext(ctx)
 	if call.op.timeout > timeout {
-		s.extend(c.Writer, call.op.timeout)
+		extend(c.Writer, call.op.timeout+settlingTime)
 	}
 	if !call.op.open() {
 		var err error
@@ -40,14 +40,6 @@ func (s *server) authorize(c *gin.Context) {
 	}
 	call.caller.Address = c.ClientIP()
 	c.Next()
-}
-
-// extend gives a connection the time that its operation may take: a server's own limits are for ordinary ones, and its read limit would
-// cancel the request.
-func (s *server) extend(w http.ResponseWriter, d time.Duration) {
-	until := s.CodeClock().Add(d + settlingTime)
-	control := http.NewResponseController(w)
-	_, _ = control.SetReadDeadline(until), control.SetWriteDeadline(until) // a writer that cannot has no limits
 }
 
 // permit chooses the role under which the caller may do what it asks for. Whoever logged in with a temporary password changes it before

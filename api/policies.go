@@ -73,7 +73,7 @@ func (s *server) previewPolicy(c *gin.Context) {
 		return
 	}
 	c.Header("Content-Type", mediaLines)
-	out := &lines{w: c.Writer, control: http.NewResponseController(c.Writer), clock: s.CodeClock}
+	out := &lines{w: c.Writer, control: http.NewResponseController(c.Writer)}
 	if err := s.preview(ctx, out, base.Version, other, at); err != nil {
 		s.Logger.LogAttrs(ctx, slog.LevelWarn, "preview not finished", slog.String("request_id", callOf(ctx).requestID), slog.String("error", causeOf(err)))
 		_ = out.write(gen.WhatIfFailure{Line: gen.WhatIfFailureLineFailure, Problem: problem(callOf(ctx), faultOf(err), err)}) // the caller may be gone
@@ -150,7 +150,6 @@ func overlaid(base models.Policy, change any) (models.Policy, error) {
 type lines struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
-	clock   func() time.Time
 	held    bytes.Buffer
 }
 
@@ -170,7 +169,7 @@ func (l *lines) write(v any) error {
 }
 
 func (l *lines) flush() error {
-	_ = l.control.SetWriteDeadline(l.clock().Add(piecePatience)) // a server that cannot has none
+	extend(l.w, piecePatience)
 	if _, err := l.held.WriteTo(l.w); err != nil {
 		return err
 	}

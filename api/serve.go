@@ -89,6 +89,14 @@ func (w *statusWriter) Flush() {
 	}
 }
 
+// extend gives a connection more time than the server's own limits, which are for ordinary requests; the limit for reading would cancel the
+// request as well.
+func extend(w http.ResponseWriter, d time.Duration) {
+	until, control := time.Now().Add(d), http.NewResponseController(w)
+	_ = control.SetReadDeadline(until) // what has no limits needs none
+	_ = control.SetWriteDeadline(until)
+}
+
 // metrics counts and times the requests of each operation.
 type metrics struct{ requests *prometheus.HistogramVec }
 
