@@ -11,6 +11,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
@@ -80,10 +82,14 @@ func start(t *testing.T, patience time.Duration, change func(*engine.Config)) *g
 	t.Cleanup(g.engine.Close)
 	g.machine = sandboxclock.New(sandboxclock.Config{Clock: g.clock, Engine: g.engine.WorkflowService(), Namespace: namespace, Patience: patience})
 	g.worker = worker.New(g.engine, queue, worker.Options{StickyScheduleToStartTimeout: time.Second, MaxConcurrentWorkflowTaskPollers: 8})
-	for name, f := range map[string]any{"sleeper": sleeper, "chain": chain, "stuck": stuck, "caller": caller} {
+	for name, f := range map[string]any{"sleeper": sleeper, "chain": chain, "stuck": stuck, "starter": starter} {
 		g.worker.RegisterWorkflowWithOptions(f, workflow.RegisterOptions{Name: name})
 	}
 	g.worker.RegisterActivity(broken)
+	g.worker.RegisterActivityWithOptions(func(ctx context.Context, id string, pauses []time.Duration) error {
+		_, err := g.engine.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: id, TaskQueue: queue}, "sleeper", pauses, false)
+		return err
+	}, activity.RegisterOptions{Name: "begin"})
 	must(t, g.worker.Start())
 	t.Cleanup(g.worker.Stop)
 	return g
@@ -103,6 +109,17 @@ func (g *ground) advance(a sandboxclock.Advance) sandboxclock.Report {
 	return r
 }
 
+// listed waits until the engine lists so many running workflows: it does so a moment after they have begun, and nothing in the
+// database tells of these.
+func (g *ground) listed(n int64) {
+	g.Helper()
+	until(g.T, "the engine to list what is running", func() bool {
+		c, err := g.engine.CountWorkflow(g.Context(), &workflowservice.CountWorkflowExecutionsRequest{Query: "ExecutionStatus = 'Running'"})
+		must(g.T, err)
+		return c.Count >= n
+	})
+}
+
 // now asks a lifecycle for its own now.
 func (g *ground) now(id string) (now time.Time) {
 	g.Helper()
@@ -112,5 +129,19 @@ func (g *ground) now(id string) (now time.Time) {
 	return now
 }
 
-// about reports whether two moments are a few seconds apart at most.
-func about(a, b time.Time) bool { return a.Sub(b).Abs() < 5*time.Second }
+// about reports whether two moments are as close as a busy machine allows; what is told apart here is days apart.
+func about(a, b time.Time) bool { return a.Sub(b).Abs() < 30*time.Second }
+
+// until waits for a condition; what says what for.
+func until(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	tick, deadline := time.NewTicker(10*time.Millisecond), time.After(30*time.Second)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}

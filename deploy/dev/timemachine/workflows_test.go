@@ -3,6 +3,8 @@ package timemachine
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -10,34 +12,43 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
-// diary is in which order the test's lifecycles woke, and at which moment of their own.
+// diary is in which order the test's lifecycles woke.
 type diary struct {
 	mu      sync.Mutex
 	entries []entry
 }
 
 type entry struct {
-	id string
-	at time.Time
+	id      string
+	due, at time.Time // on the lifecycle's own clock
 }
 
 var woke diary
 
-func (d *diary) write(ctx workflow.Context) {
-	if workflow.IsReplaying(ctx) {
-		return
+// sleep sleeps until a moment and writes it down, once.
+func (d *diary) sleep(ctx workflow.Context, due time.Time) error {
+	if err := workflow.Sleep(ctx, due.Sub(workflow.Now(ctx))); err != nil || workflow.IsReplaying(ctx) {
+		return err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.entries = append(d.entries, entry{workflow.GetInfo(ctx).WorkflowExecution.ID, workflow.Now(ctx)})
+	e := entry{workflow.GetInfo(ctx).WorkflowExecution.ID, due, workflow.Now(ctx)}
+	again := func(o entry) bool { return o.id == e.id && o.due.Equal(e.due) } // a task may be done twice
+	if !slices.ContainsFunc(d.entries, again) {
+		d.entries = append(d.entries, e)
+	}
+	return nil
 }
 
-// take returns what was written and begins anew.
-func (d *diary) take() []entry {
+// of returns what those whose ids begin so have written.
+func (d *diary) of(prefix string) (entries []entry) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	entries := d.entries
-	d.entries = nil
+	for _, e := range d.entries {
+		if strings.HasPrefix(e.id, prefix) {
+			entries = append(entries, e)
+		}
+	}
 	return entries
 }
 
@@ -50,11 +61,12 @@ func sleeper(ctx workflow.Context, pauses []time.Duration, end bool) error {
 	if err := tellNow(ctx); err != nil {
 		return err
 	}
+	due := workflow.Now(ctx)
 	for _, pause := range pauses {
-		if err := workflow.Sleep(ctx, pause); err != nil {
+		due = due.Add(pause)
+		if err := woke.sleep(ctx, due); err != nil {
 			return err
 		}
-		woke.write(ctx)
 	}
 	if end {
 		return nil
@@ -70,10 +82,9 @@ func chain(ctx workflow.Context, left int) error {
 	if left == 0 {
 		return workflow.Await(ctx, func() bool { return false })
 	}
-	if err := workflow.Sleep(ctx, 10*day); err != nil {
+	if err := woke.sleep(ctx, workflow.Now(ctx).Add(10*day)); err != nil {
 		return err
 	}
-	woke.write(ctx)
 	return workflow.NewContinueAsNewError(ctx, "chain", left-1)
 }
 
@@ -89,26 +100,11 @@ func stuck(ctx workflow.Context, pause time.Duration) error {
 
 func broken(context.Context) error { return errors.New("nobody answers") }
 
-// caller changes its mind: told to, it replaces its timer by one of another length.
-func caller(ctx workflow.Context, pause time.Duration) error {
-	if err := tellNow(ctx); err != nil {
+// starter wakes after a pause and has another lifecycle started.
+func starter(ctx workflow.Context, pause time.Duration, id string, other time.Duration) error {
+	if err := woke.sleep(ctx, workflow.Now(ctx).Add(pause)); err != nil {
 		return err
 	}
-	changed := workflow.GetSignalChannel(ctx, "pause")
-	deadline := workflow.Now(ctx).Add(pause)
-	for {
-		timer, stop := workflow.WithCancel(ctx)
-		fired := false
-		s := workflow.NewSelector(ctx).AddFuture(workflow.NewTimer(timer, deadline.Sub(workflow.Now(ctx))), func(workflow.Future) { fired = true }).
-			AddReceive(changed, func(c workflow.ReceiveChannel, _ bool) {
-				c.Receive(ctx, &pause)
-				deadline = workflow.Now(ctx).Add(pause)
-			})
-		s.Select(ctx)
-		stop()
-		if fired {
-			woke.write(ctx)
-			return nil
-		}
-	}
+	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: 10 * time.Second})
+	return workflow.ExecuteActivity(ctx, "begin", id, []time.Duration{other}).Get(ctx, nil)
 }
