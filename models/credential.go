@@ -104,3 +104,12 @@ func TermEnd(start time.Time, months int, zone *time.Location) time.Time {
 	last := time.Date(end.Year(), end.Month()+1, 0, 0, 0, 0, 0, zone).Day()
 	return time.Date(end.Year(), end.Month(), min(s.Day(), last), s.Hour(), s.Minute(), s.Second(), s.Nanosecond(), zone)
 }
+
+// TermStart is the latest moment from which a term of so many months ends at the given end: TermEnd turned round.
+func TermStart(end time.Time, months int, zone *time.Location) time.Time {
+	start := TermEnd(end, -months, zone)
+	for later := start.In(zone).AddDate(0, 0, 1); TermEnd(later, months, zone).Equal(end); later = later.AddDate(0, 0, 1) {
+		start = later
+	}
+	return start
+}

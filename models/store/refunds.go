@@ -33,7 +33,7 @@ func (s *Store) RequestRefund(ctx context.Context, q models.RefundRequest, actor
 		if err != nil {
 			return err
 		}
-		lines, err := tx.refundableLines(ctx, o, q.Positions)
+		lines, err := tx.refundableLines(ctx, o, q.Positions, at)
 		if err != nil {
 			return err
 		}
@@ -70,7 +70,7 @@ func (s *Store) lockOrder(ctx context.Context, where string, args ...any) (model
 }
 
 // refundableLines are the lines at the positions, or all that are in no refund.
-func (s *Store) refundableLines(ctx context.Context, o models.Order, positions []int) (lines []models.OrderLine, err error) {
+func (s *Store) refundableLines(ctx context.Context, o models.Order, positions []int, at time.Time) (lines []models.OrderLine, err error) {
 	switch {
 	case o.Status == models.OrderRefunded:
 		return nil, models.NothingToRefund.New("").Allowing()
@@ -93,7 +93,7 @@ func (s *Store) refundableLines(ctx context.Context, o models.Order, positions [
 		if taken[l.ID] || len(positions) > 0 && !slices.Contains(positions, l.Position) {
 			continue
 		}
-		if err := s.refuseLine(ctx, o, l); err != nil {
+		if err := s.refuseLine(ctx, o, l, at); err != nil {
 			return nil, err
 		}
 		lines = append(lines, l)
@@ -102,29 +102,6 @@ func (s *Store) refundableLines(ctx context.Context, o models.Order, positions [
 		return nil, models.NothingToRefund.New("every line is in a refund").Allowing()
 	}
 	return lines, nil
-}
-
-// refuseLine says what stands against undoing a line: a renewal that is in effect cannot be taken back, nor what it was built on.
-func (s *Store) refuseLine(ctx context.Context, o models.Order, l models.OrderLine) error {
-	product, err := s.Product(ctx, l.ProductSKU)
-	if err != nil {
-		return err
-	}
-	if product.Kind == models.Renewal && o.Status == models.OrderFulfilled {
-		return models.LineNotRefundable.New("line %d: the renewal is in effect", l.Position)
-	}
-	var renewed bool
-	err = s.with(ctx).Raw(`
-		select exists (select from credentials c join order_lines n on n.credential_id = c.id join orders o on o.id = n.order_id join products p on p.sku = n.product_sku
-			where c.order_line_id = ? and p.kind = 'renewal' and o.status = 'fulfilled' and not exists (select from credit_note_lines x where x.order_line_id = n.id))`,
-		l.ID).Row().Scan(&renewed)
-	if err != nil {
-		return fmt.Errorf("look for renewals: %w", err)
-	}
-	if renewed {
-		return models.LineNotRefundable.New("line %d: its credential was renewed since", l.Position)
-	}
-	return nil
 }
 
 // openRefund writes a request down and starts its lifecycle.

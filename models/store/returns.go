@@ -94,9 +94,21 @@ func (s *Store) takeBack(ctx context.Context, sh models.Shipment, p models.Parce
 	return s.Signal(ctx, models.RefundLifecycle, refund, models.SignalRefundChanged, b.Serial, at)
 }
 
-// endParcel ends a parcel that came back before the carrier said so.
+// endParcel ends a parcel that came back before the carrier said so. One whose token is registered had arrived.
 func (s *Store) endParcel(ctx context.Context, sh *models.Shipment, p models.Parcel, actor models.Actor, at time.Time) error {
-	if err := s.giveUp(ctx, sh, p, models.CarrierReturned, actor.ID, at); err != nil {
+	state, err := tokens.lock(ctx, s, p.Serial)
+	if err != nil {
+		return err
+	}
+	if state == models.TokenBound {
+		err = s.changeParcel(ctx, p, map[string]any{"outcome": models.ParcelDelivered})
+		if err == nil {
+			err = s.moveShipment(ctx, sh, models.DeliverShipment, actor.ID, at, map[string]any{"delivered_at": at})
+		}
+	} else {
+		err = s.giveUp(ctx, sh, p, models.CarrierReturned, actor.ID, at)
+	}
+	if err != nil {
 		return err
 	}
 	return s.Signal(ctx, models.ShipmentLifecycle, sh.ID, models.SignalShipmentChanged, sh.ID, at)

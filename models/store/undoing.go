@@ -121,7 +121,7 @@ func (s *Store) sentFor(ctx context.Context, lineID string) (all []sent, err err
 	return all, nil
 }
 
-// undoLine takes back what a line has brought: shipments that have not left, its key, its credential.
+// undoLine takes back what a line has brought: shipments that have not left, its key, its credential, the term that it renewed.
 func (s *Store) undoLine(ctx context.Context, o models.Order, l *models.RefundLine, behind []sent, at time.Time) error {
 	for _, x := range behind {
 		if models.ShipmentMachine.Allows(x.Status, models.CancelShipment) {
@@ -143,6 +143,9 @@ func (s *Store) undoLine(ctx context.Context, o models.Order, l *models.RefundLi
 		return err
 	}
 	if err := s.revokeReplaced(ctx, o, *l, behind, at); err != nil {
+		return err
+	}
+	if err := s.unrenew(ctx, o, o.Lines[l.Position-1], at); err != nil {
 		return err
 	}
 	l.UndoneAt = &at
