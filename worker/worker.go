@@ -18,6 +18,11 @@ import (
 // Steps implements some of the declared steps.
 type Steps interface{ Bind(*workflows.Binder) }
 
+const (
+	concurrentTasks = 32
+	concurrentSteps = 16 // of the 24 connections that a process has
+)
+
 // New makes a worker of one build for every lifecycle; nothing is sent to it before the build is promoted ([Deployment]). It refuses
 // while any declared step has no implementation: an unbound local step would fail its workflow for good.
 func New(engine client.Client, build string, steps ...Steps) (worker.Worker, error) {
@@ -29,7 +34,12 @@ func New(engine client.Client, build string, steps ...Steps) (worker.Worker, err
 		StickyScheduleToStartTimeout:     time.Second, // after a kill the work goes on at once elsewhere
 		MaxConcurrentWorkflowTaskPollers: 8,
 		MaxConcurrentActivityTaskPollers: 4,
-		WorkerStopTimeout:                5 * time.Second,
+		// When thousands come due at one moment they queue up at the engine, not for the database's connections: a task that waits for
+		// those runs out of time, and is done again.
+		MaxConcurrentWorkflowTaskExecutionSize:  concurrentTasks,
+		MaxConcurrentLocalActivityExecutionSize: concurrentSteps,
+		MaxConcurrentActivityExecutionSize:      concurrentTasks,
+		WorkerStopTimeout:                       5 * time.Second,
 	})
 	Register(w)
 	b := workflows.NewBinder(w)
