@@ -2,6 +2,7 @@ package models
 
 import (
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -56,11 +57,19 @@ type BusinessDays interface {
 
 // Location loads the policy's zone; an unknown zone is a mistake in the policy row and falls back to UTC.
 func (p Policy) Location() *time.Location {
-	if l, err := time.LoadLocation(p.Zone); err == nil {
-		return l
+	if known, ok := zones.Load(p.Zone); ok {
+		return known.(*time.Location)
 	}
-	return time.UTC
+	l, err := time.LoadLocation(p.Zone)
+	if err != nil {
+		return time.UTC
+	}
+	known, _ := zones.LoadOrStore(p.Zone, l)
+	return known.(*time.Location)
 }
+
+// zones keeps what was loaded: each time it is a file to read, and a life asks many times. There are only so many zones.
+var zones sync.Map
 
 // StartOfDay is the first moment of the day, days later, in the zone. That is midnight, or, where clocks jump over midnight, the
 // moment at which they do.

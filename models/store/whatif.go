@@ -92,7 +92,7 @@ type agreement struct {
 }
 
 func agreementUnder(p models.Policy) agreement {
-	return agreement{p, &closings{bank(p), map[time.Time]time.Time{}}}
+	return agreement{p, &closings{bank(p), map[int64]time.Time{}}}
 }
 
 func agreements(ctx context.Context, tx pgx.Tx) (map[int]agreement, error) {
@@ -118,15 +118,15 @@ func agreements(ctx context.Context, tx pgx.Tx) (map[int]agreement, error) {
 // closings remembers the days that were asked for: many credentials end on the same ones.
 type closings struct {
 	bank  models.BankDays
-	known map[time.Time]time.Time
+	known map[int64]time.Time // by the second
 }
 
 // CloseOfBusiness is that of the calendar.
 func (c *closings) CloseOfBusiness(day time.Time) time.Time {
-	closes, ok := c.known[day]
+	closes, ok := c.known[day.Unix()]
 	if !ok {
 		closes = c.bank.CloseOfBusiness(day)
-		c.known[day] = closes
+		c.known[day.Unix()] = closes
 	}
 	return closes
 }
