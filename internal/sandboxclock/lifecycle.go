@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -111,7 +112,7 @@ func (j *journey) close(ctx context.Context, l *lifecycle, d *workflowservice.De
 func (j *journey) read(ctx context.Context, l *lifecycle, info *workflowpb.WorkflowExecutionInfo) error {
 	if run := info.Execution.RunId; run != l.run { // the first look, or it has continued as new
 		if l.run != "" {
-			if err := j.catchUp(ctx, l); err != nil {
+			if err := j.catchUp(ctx, l, math.MaxInt64); err != nil {
 				return err
 			}
 		}
@@ -120,11 +121,12 @@ func (j *journey) read(ctx context.Context, l *lifecycle, info *workflowpb.Workf
 	if info.HistoryLength <= l.seen {
 		return nil
 	}
-	return j.catchUp(ctx, l)
+	return j.catchUp(ctx, l, info.HistoryLength)
 }
 
-// catchUp reads a run's history from the newest event back to the last that is known.
-func (j *journey) catchUp(ctx context.Context, l *lifecycle) error {
+// catchUp reads a run's history from an event back to the last that is known. What has been added since the run was described is
+// left for the next look: of that it is not known whether the run has settled.
+func (j *journey) catchUp(ctx context.Context, l *lifecycle, last int64) error {
 	var events []*historypb.HistoryEvent
 	for token := []byte(nil); ; {
 		r, err := j.Engine.GetWorkflowExecutionHistoryReverse(ctx, &workflowservice.GetWorkflowExecutionHistoryReverseRequest{
@@ -137,7 +139,9 @@ func (j *journey) catchUp(ctx context.Context, l *lifecycle) error {
 			if known = e.EventId <= l.seen; known {
 				break
 			}
-			events = append(events, e)
+			if e.EventId <= last {
+				events = append(events, e)
+			}
 		}
 		if token = r.NextPageToken; known || len(token) == 0 {
 			break

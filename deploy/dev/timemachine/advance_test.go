@@ -155,7 +155,7 @@ func compare(t *testing.T, r sandboxclock.Report, entries []entry) {
 		}
 	}
 	for _, e := range entries {
-		told := slices.ContainsFunc(r.Wakes, func(w sandboxclock.Wake) bool { return w.WorkflowID == e.id && w.At.Sub(e.due).Abs() < time.Second })
+		told := slices.ContainsFunc(r.Wakes, func(w sandboxclock.Wake) bool { return w.WorkflowID == e.id && about(w.At, e.due) })
 		if !told || !about(e.at, e.due) {
 			t.Errorf("%s was due at %v and woke at %v; in the report: %t", e.id, e.due, e.at, told)
 		}
