@@ -9,7 +9,8 @@ import (
 )
 
 func history(ctx context.Context, p *play) (scene, error) {
-	page, err := client.Read[client.AuditEventPage](p.auditor.ListCredentialAuditEvents(ctx, p.grace.credential, nil))
+	most := int32(100)
+	page, err := client.Read[client.AuditEventPage](p.auditor.ListCredentialAuditEvents(ctx, p.grace.credential, &client.ListCredentialAuditEventsParams{Limit: &most}))
 	if err != nil {
 		return scene{}, err
 	}

@@ -1,6 +1,6 @@
-// Package demo plays the journey from purchase to login against a running sandbox, as the people in it would: only through
-// the API and the sandbox's pages. Every step checks what it tells. It can be played again and again: each run has people,
-// tokens and orders of its own.
+// Package demo plays the journey from purchase to login, and three years of a credential, against a running sandbox, as the people
+// in it would: only through the API and the sandbox's pages. Every step checks what it tells. It can be played again and again: each
+// run has people, tokens and orders of its own, and begins at whatever day the sandbox has come to.
 package demo
 
 import (
@@ -47,6 +47,14 @@ func Run(ctx context.Context, cfg Config) error {
 	number := 0
 	for _, c := range story {
 		tell.chapter(c.title)
+		still, err := p.stands(ctx, c)
+		if err != nil {
+			return fmt.Errorf("before %q: %w", c.title, readable(ctx, err))
+		}
+		if still {
+			tell.skipped(c.title, standsStill)
+			continue
+		}
 		for _, s := range c.steps {
 			number++
 			if err := p.perform(ctx, tell, number, s); err != nil {
@@ -66,12 +74,10 @@ func (p *play) perform(ctx context.Context, tell narrator, number int, s step) e
 	scene, err := s.do(ctx, p)
 	r.TookMS = time.Since(began).Milliseconds()
 	r.Link = p.link(scene.workflow)
-	if cut, ok := errors.AsType[*url.Error](err); ok {
-		err = fmt.Errorf("the stack has stopped answering: %w", cut.Err)
+	if err == nil {
+		r.Date, err = p.date(ctx)
 	}
-	if ctx.Err() != nil {
-		err = errors.New("it was interrupted")
-	}
+	err = readable(ctx, err)
 	if r.OK = err == nil; r.OK {
 		r.Outcome = scene.outcome
 	} else {
@@ -79,6 +85,17 @@ func (p *play) perform(ctx context.Context, tell narrator, number int, s step) e
 		err = fmt.Errorf("step %d, %q: %w", number, s.title, err)
 	}
 	tell.ends(r)
+	return err
+}
+
+// readable is an error as a person understands it.
+func readable(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return errors.New("it was interrupted")
+	}
+	if cut, ok := errors.AsType[*url.Error](err); ok {
+		return fmt.Errorf("the stack has stopped answering: %w", cut.Err)
+	}
 	return err
 }
 
@@ -90,13 +107,17 @@ type play struct {
 
 	support, warehouse, billing, auditor, portal *client.Client
 
-	sandbox    sandbox
-	ada, grace *person
+	sandbox      sandbox
+	undated      bool    // the stack has no clock to read
+	organization *string // where all of them work
+
+	ada, grace, hedy, katherine *person
 }
 
 // rehearse sees that the stack is there, and hands out the roles.
 func rehearse(ctx context.Context, cfg Config) (*play, error) {
-	p := &play{cfg: cfg, tag: newTag(), sandbox: sandbox{cfg.APIURL}, ada: &person{first: "Ada", middle: "King", last: "Lovelace"}, grace: &person{first: "Grace", last: "Hopper"}}
+	p := &play{cfg: cfg, tag: newTag(), sandbox: sandbox{cfg.APIURL}, ada: &person{first: "Ada", middle: "King", last: "Lovelace"},
+		grace: &person{first: "Grace", last: "Hopper"}, hedy: &person{first: "Hedy", last: "Lamarr"}, katherine: &person{first: "Katherine", last: "Johnson"}}
 	for role, c := range map[models.Role]**client.Client{models.RoleSupport: &p.support, models.RoleWarehouse: &p.warehouse,
 		models.RoleBilling: &p.billing, models.RoleAuditor: &p.auditor, models.RoleRelyingApp: &p.portal} {
 		key := cfg.Secrets.APIKeys[string(role)]

@@ -19,12 +19,15 @@ type report struct {
 	Error   string `json:"error,omitempty"`
 	Link    string `json:"link,omitempty"`
 	TookMS  int64  `json:"took_ms"`
+
+	Date time.Time `json:"date,omitzero"` // the sandbox's now at the end of the step, where it has a clock
 }
 
 // narrator tells the story while it is played.
 type narrator interface {
 	opening()
 	chapter(title string)
+	skipped(title, why string) // instead of the steps of a chapter
 	begins(r report)
 	ends(r report)
 	closing(steps int, took time.Duration)
@@ -39,7 +42,7 @@ func newNarrator(cfg Config) narrator {
 	return &prose{cfg: cfg, out: cfg.Out}
 }
 
-// lines is for machines: one JSON object per step.
+// lines is for machines: one JSON object per step, and one for a chapter that is skipped.
 type lines struct{ out *json.Encoder }
 
 func (lines) opening()                   {}
@@ -47,6 +50,13 @@ func (lines) chapter(string)             {}
 func (lines) begins(report)              {}
 func (l lines) ends(r report)            { _ = l.out.Encode(r) } // nobody is left to tell
 func (lines) closing(int, time.Duration) {}
+
+func (l lines) skipped(title, why string) {
+	_ = l.out.Encode(struct {
+		Chapter string `json:"chapter"`
+		Skipped string `json:"skipped"`
+	}{title, why})
+}
 
 // prose is for people.
 type prose struct {
@@ -60,7 +70,7 @@ const (
 )
 
 func (p *prose) opening() {
-	p.print("%s\n\n", p.bold("Tokendesk, from purchase to login"))
+	p.print("%s\n\n", p.bold("Tokendesk, from purchase to login, and three years on"))
 	for _, place := range [][2]string{{"API", p.cfg.APIURL}, {"Mailbox", p.cfg.APIURL + "/sandbox/mailbox"}, {"Temporal UI", p.cfg.UIURL}} {
 		if place[1] != "" {
 			p.print("  %-12s %s\n", place[0], place[1])
@@ -71,20 +81,35 @@ func (p *prose) opening() {
 
 func (p *prose) chapter(title string) { p.print("%s\n\n", p.bold(title)) }
 
-func (p *prose) begins(r report) { p.print("  %2d  %s\n", r.Step, p.bold(r.Title)) }
+func (p *prose) skipped(_, why string) {
+	p.paragraph(why)
+	p.print("\n")
+}
+
+func (p *prose) begins(r report) { p.print("  %2d  %s", r.Step, p.bold(r.Title)) }
 
 func (p *prose) ends(r report) {
+	if !r.Date.IsZero() { // at the end of the title's line, as in a diary
+		date := day(r.Date)
+		gap := width - len(indent) - utf8.RuneCountInString(r.Title) - len(date)
+		p.print("%s%s", strings.Repeat(" ", max(gap, 2)), p.dim(date))
+	}
+	p.print("\n")
 	text := r.Outcome
 	if !r.OK {
 		text = "It did not go as it should: " + r.Error + "."
 	}
-	for _, line := range wrap(text, width-len(indent)) {
-		p.print("%s%s\n", indent, line)
-	}
+	p.paragraph(text)
 	if r.Link != "" {
 		p.print("%s%s\n", indent, p.dim(r.Link))
 	}
 	p.print("\n")
+}
+
+func (p *prose) paragraph(text string) {
+	for _, line := range wrap(text, width-len(indent)) {
+		p.print("%s%s\n", indent, line)
+	}
 }
 
 func (p *prose) closing(steps int, took time.Duration) {

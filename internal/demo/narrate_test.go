@@ -27,7 +27,7 @@ func tale(cfg Config) string {
 
 func TestProse(t *testing.T) {
 	got := tale(Config{APIURL: "http://api", UIURL: "http://ui"})
-	want := `Tokendesk, from purchase to login
+	want := `Tokendesk, from purchase to login, and three years on
 
   API          http://api
   Mailbox      http://api/sandbox/mailbox

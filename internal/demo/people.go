@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"strings"
+	"time"
 
 	"tokendesk/api/client"
 	"tokendesk/internal/demodata"
@@ -13,9 +14,9 @@ import (
 
 // person is somebody who buys a token, and what becomes of it.
 type person struct {
-	first, middle, last string
-	userID, email       string
-	api                 *client.Client
+	first, middle, last     string
+	userID, email, password string
+	api                     *client.Client
 
 	order, invoice string // numbers
 	total          models.Money
@@ -25,6 +26,8 @@ type person struct {
 	tracking       string
 	token          token
 	credential     string
+	expires        time.Time // the end of its term, as it was when it was activated or renewed
+	refund         string
 	spent          string // the last code that was accepted
 }
 
@@ -45,31 +48,39 @@ func openLogins(ctx context.Context, p *play) (scene, error) {
 	if err != nil {
 		return scene{}, err
 	}
-	for _, w := range []*person{p.ada, p.grace} {
-		if err := p.openLogin(ctx, w, known.OrganizationID); err != nil {
-			return scene{}, err
-		}
+	p.organization = known.OrganizationID
+	err = p.openLogin(ctx, p.ada, models.RoleSubscriber)
+	if err == nil {
+		err = p.openLogin(ctx, p.grace, models.RoleSubscriber, models.RoleOrgAdmin)
 	}
-	return scene{outcome: fmt.Sprintf("Both work at the same pharmacy and have logged in: as %s and %s.", p.ada.userID, p.grace.userID)}, nil
+	return scene{outcome: fmt.Sprintf("Both work at the same pharmacy, whose administrator Grace is, and have logged in: as %s and %s.", p.ada.userID, p.grace.userID)}, err
 }
 
-func (p *play) openLogin(ctx context.Context, w *person, organization *string) error {
+// openLogin gives somebody a login of this run's own, and logs in with it.
+func (p *play) openLogin(ctx context.Context, w *person, roles ...models.Role) error {
 	w.userID = strings.ToLower(w.first) + "." + p.tag
 	w.email = w.userID + "@pharmacies.example"
-	password := rand.Text()
-	account := client.NewAccount{UserID: w.userID, Email: w.email, FirstName: w.first, LastName: w.last, Country: "US", Password: &password, OrganizationID: organization}
+	w.password = rand.Text()
+	account := client.NewAccount{UserID: w.userID, Email: w.email, FirstName: w.first, LastName: w.last, Country: "US", Password: &w.password,
+		OrganizationID: p.organization, Roles: roles}
 	if w.middle != "" {
 		account.MiddleName = &w.middle
 	}
 	if _, err := client.Read[client.Account](p.support.CreateAccount(ctx, nil, account)); err != nil {
 		return err
 	}
-	session, err := client.Read[client.StartedSession](p.support.CreateSession(ctx, client.NewSession{UserID: w.userID, Password: password}))
+	session, err := p.login(ctx, w)
+	return all(err, same("the strength of a login by password", session.Strength, models.StrengthPassword))
+}
+
+// login starts a new session of a person.
+func (p *play) login(ctx context.Context, w *person) (client.Session, error) {
+	started, err := client.Read[client.StartedSession](p.support.CreateSession(ctx, client.NewSession{UserID: w.userID, Password: w.password}))
 	if err != nil {
-		return err
+		return client.Session{}, err
 	}
-	w.api, err = client.Connect(p.cfg.APIURL, session.Token)
-	return all(err, same("the strength of a login by password", session.Session.Strength, models.StrengthPassword))
+	w.api, err = client.Connect(p.cfg.APIURL, started.Token)
+	return started.Session, err
 }
 
 // token is a token in somebody's hand.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,9 +22,10 @@ var browser = &http.Client{Timeout: 10 * time.Second}
 
 // mail is a mail as its reader sees it.
 type mail struct {
-	ID          int64  `json:"id"`
-	Subject     string `json:"subject"`
-	Text        string `json:"text"`
+	Subject     string    `json:"subject"`
+	Date        time.Time `json:"date"`
+	Text        string    `json:"text"`
+	Deliveries  int       `json:"deliveries"` // how often it came under its Message-ID
 	Attachments []struct {
 		Name string `json:"name"`
 		URL  string `json:"url"`
@@ -42,6 +44,7 @@ type parcel struct {
 type charge struct {
 	Status   string       `json:"status"`
 	Captured models.Money `json:"captured"`
+	Refunded models.Money `json:"refunded"`
 }
 
 func call[T any](ctx context.Context, s sandbox, method, path string, body any) (answer T, err error) {
@@ -62,14 +65,32 @@ func call[T any](ctx context.Context, s sandbox, method, path string, body any) 
 
 // mailFor waits for a mail to a person with that in its subject.
 func (s sandbox) mailFor(ctx context.Context, w *person, subject string) (mail, error) {
-	query := url.Values{"to": {w.email}, "subject": {subject}, "limit": {"1"}}
 	return await(ctx, fmt.Sprintf("the mail to %s about %q", w.first, subject), func() (mail, bool, error) {
-		list, err := call[struct{ Messages []mail }](ctx, s, http.MethodGet, "/sandbox/mailbox?"+query.Encode(), nil)
-		if err != nil || len(list.Messages) == 0 {
+		list, err := s.mails(ctx, w, subject)
+		if err != nil || len(list) == 0 {
 			return mail{}, false, err
 		}
-		return list.Messages[0], true, nil
+		return list[0], true, nil
 	})
+}
+
+// mailOf waits for a mail to a person with that in its subject, written on a day.
+func (s sandbox) mailOf(ctx context.Context, w *person, subject string, at time.Time) (mail, error) {
+	return await(ctx, fmt.Sprintf("the mail of %s to %s about %q", day(at), w.first, subject), func() (mail, bool, error) {
+		list, err := s.mails(ctx, w, subject)
+		i := slices.IndexFunc(list, func(m mail) bool { return day(m.Date) == day(at) })
+		if err != nil || i < 0 {
+			return mail{}, false, err
+		}
+		return list[i], true, nil
+	})
+}
+
+// mails lists the mails to a person with that in their subjects, the newest first.
+func (s sandbox) mails(ctx context.Context, w *person, subject string) ([]mail, error) {
+	query := url.Values{"to": {w.email}, "subject": {subject}}
+	list, err := call[struct{ Messages []mail }](ctx, s, http.MethodGet, "/sandbox/mailbox?"+query.Encode(), nil)
+	return list.Messages, err
 }
 
 // pdf opens a file and sees that it is a PDF.
