@@ -52,7 +52,7 @@ type house struct {
 
 func init() {
 	openapi3filter.RegisterBodyDecoder("application/pdf", openapi3filter.FileBodyDecoder)
-	openapi3filter.RegisterBodyDecoder(mediaLines, openapi3filter.FileBodyDecoder) // each line is checked where it is read
+	openapi3filter.RegisterBodyDecoder(mediaLines, decodeLines)
 }
 
 // newHouse opens a house; change may alter how it is made.
@@ -229,6 +229,19 @@ func (m *machine) Advance(ctx context.Context, a sandboxclock.Advance) (r sandbo
 	}
 	m.house.setClock(r.To)
 	return r, nil
+}
+
+// decodeLines holds every line against the schema, and returns the last one.
+func decodeLines(body io.Reader, _ http.Header, schema *openapi3.SchemaRef, _ openapi3filter.EncodingFn) (value any, err error) {
+	for lines := json.NewDecoder(body); err == nil; {
+		if err = lines.Decode(&value); err == nil {
+			err = schema.Value.VisitJSON(value)
+		}
+	}
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return value, err
 }
 
 // answer is what a request was answered with.

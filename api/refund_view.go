@@ -52,7 +52,7 @@ func (s *server) refundActions(ctx context.Context, r models.Refund) []string {
 	c, actions := callOf(ctx).caller, []string{}
 	for _, action := range store.RefundActions(r) {
 		decision := action == string(models.ApproveRefund) || action == string(models.RejectRefund)
-		if s.operations.performs(models.RefundMachine.Name+"."+action, c.roles) && !(decision && c.ID == r.RequestedBy) {
+		if s.operations.performs(models.RefundMachine.Name+"."+action, c.roles) && (!decision || c.ID != r.RequestedBy) {
 			actions = append(actions, action)
 		}
 	}

@@ -1573,6 +1573,9 @@ type WhatIfHeader struct {
 // WhatIfHeaderLine defines model for WhatIfHeader.Line.
 type WhatIfHeaderLine string
 
+// WhatIfLine One line of a preview.
+type WhatIfLine = json.RawMessage
+
 // WhatIfSummary The last line of a preview that is complete.
 type WhatIfSummary struct {
 	// AtOnce How many of them would be shown in another state now.
