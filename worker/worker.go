@@ -57,11 +57,12 @@ type Registry interface {
 	RegisterWorkflowWithOptions(w any, options workflow.RegisterOptions)
 }
 
-// Register registers every lifecycle, one a line, under the name that running executions know. What may wait longer than a release
-// lasts, for years or for stock, moves on; only what ends within weeks by itself may stay.
+// Register registers every lifecycle, one a line, under the name that running executions know. What may outlive many releases moves on:
+// credentials for years, shipments for as long as stock is out, orders for as long as an invoice may wait. A refund ends within weeks, by
+// itself, and moves money: it stays on the code that began it.
 func Register(r Registry) {
 	r.RegisterWorkflowWithOptions(workflows.Order, named(models.OrderLifecycle, movesOn))
 	r.RegisterWorkflowWithOptions(workflows.Shipment, named(models.ShipmentLifecycle, movesOn))
 	r.RegisterWorkflowWithOptions(workflows.Credential, named(models.CredentialLifecycle, movesOn))
-	r.RegisterWorkflowWithOptions(workflows.Refund, named(models.RefundLifecycle, movesOn))
+	r.RegisterWorkflowWithOptions(workflows.Refund, named(models.RefundLifecycle, stays))
 }

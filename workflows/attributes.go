@@ -53,3 +53,9 @@ func needsPerson(ctx workflow.Context, yes bool) {
 		workflow.GetLogger(ctx).Error("cannot raise the needs-person flag", "error", err)
 	}
 }
+
+// flagged reports whether the needs-person flag is up.
+func flagged(ctx workflow.Context) bool {
+	up, _ := workflow.GetTypedSearchAttributes(ctx).GetBool(NeedsPersonKey)
+	return up
+}

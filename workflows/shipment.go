@@ -99,8 +99,9 @@ func (s *shipment) advance(ctx workflow.Context) (err error) {
 	return nil
 }
 
+// flag shows whether a person is needed. A step that was stuck lowers the flag when it succeeds, whoever had raised it.
 func (s *shipment) flag(ctx workflow.Context, yes bool) {
-	if s.raised != yes {
+	if s.raised != yes || flagged(ctx) != yes && flagIsKept.passed(ctx) {
 		s.raised = yes
 		needsPerson(ctx, yes)
 	}

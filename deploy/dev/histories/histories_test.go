@@ -1,189 +1,148 @@
-// Package histories runs lifecycles on the real engine: they cost what their budget says, and what the engine has recorded of
-// them replays. With -record their histories are written to workflows/testdata/histories, where they must replay for as long
-// as such runs may live (OPS-3).
+// Package histories runs lifecycles on the real engine: they cost what their budget says, they take the edges of the state machines
+// that they are known to take, and what the engine has recorded of them replays. With -record their histories, and which edges each
+// of them witnesses, are written to workflows/testdata, where they must replay for as long as such runs may live (OPS-3).
 package histories
 
 import (
-	"context"
 	"encoding/json"
 	"flag"
-	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
-	"time"
 
-	"github.com/jackc/pgx/v5"
 	enumspb "go.temporal.io/api/enums/v1"
-	historypb "go.temporal.io/api/history/v1"
-	"go.temporal.io/api/temporalproto"
-	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	sdkworker "go.temporal.io/sdk/worker"
-	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
-	commonpb "go.temporal.io/api/common/v1"
-	workflowpb "go.temporal.io/api/workflow/v1"
-
-	"tokendesk/deploy/dev/engine"
-	"tokendesk/internal/testpg"
 	"tokendesk/models"
-	"tokendesk/models/store"
 	"tokendesk/models/store/storetest"
 	"tokendesk/worker"
-	"tokendesk/workflows"
 )
 
-var record = flag.Bool("record", false, "write histories to workflows/testdata/histories")
+var record = flag.Bool("record", false, "write histories and the edges that they witness to workflows/testdata")
 
 const (
 	namespace = "histories"
-	recorded  = "../../../workflows/testdata/histories"
+	testdata  = "../../../workflows/testdata"
+	manifest  = testdata + "/edges.json" // which edges each recorded history witnesses
 )
 
-// startEngine starts an engine that can skip time; it ends with the test.
-func startEngine(t *testing.T) client.Client {
-	t.Helper()
-	server, database := testpg.Server(t), fmt.Sprintf("test_histories_%d", os.Getpid())
-	e, err := engine.Start(t.Context(), engine.Config{PostgresURL: server, Database: database, Namespace: namespace,
-		SearchAttributes: workflows.SearchAttributeKeys(), Sandbox: true})
-	storetest.Must(t, err)
-	t.Cleanup(func() {
-		storetest.Must(t, e.Close())
-		conn, err := pgx.Connect(context.Background(), server)
-		storetest.Must(t, err)
-		defer conn.Close(context.Background())
-		for _, name := range []string{database, database + "_visibility"} {
-			_, err := conn.Exec(context.Background(), "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)")
-			storetest.Must(t, err)
-		}
-	})
-	c, err := e.Dial(client.Options{})
-	storetest.Must(t, err)
-	t.Cleanup(c.Close)
-	return c
+// run is one way to live a lifecycle.
+type run struct {
+	name  string
+	floor int64 // state transitions of what it must do: 3 for the run, 3 for each call outside, signal and timer, 1 for a further update
+	open  bool  // it lives on
+	live  func(g *ground) (id string)
 }
 
-// until waits for a condition; what says what for.
-func until(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	tick, deadline := time.NewTicker(10*time.Millisecond), time.After(30*time.Second)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("waited in vain for %s", what)
+// runs are all that is recorded; a history is called by its lifecycle and its name here.
+var runs = map[models.Lifecycle][]run{
+	models.OrderLifecycle:      orderRuns,
+	models.ShipmentLifecycle:   shipmentRuns,
+	models.CredentialLifecycle: credentialRuns,
+	models.RefundLifecycle:     refundRuns,
+}
+
+// OPS-3, ORD-1 to ORD-5, SHP-1, SHP-2, LIC-2, REG-1, LOG-4, LIF-1, MGT-3, MGT-4: a lifecycle costs the engine what it must do, its history
+// replays, and it takes the edges that stand in the manifest.
+func TestRuns(t *testing.T) {
+	engine, known := startEngine(t), readManifest(t)
+	for _, l := range slices.Sorted(maps.Keys(runs)) {
+		for _, r := range runs[l] {
+			name := string(l) + "_" + r.name
+			t.Run(name, func(t *testing.T) {
+				g := newGround(t, engine)
+				id := l.WorkflowID(r.live(g))
+				ended(t, engine, id, !r.open)
+				keep(t, engine, id, name)
+				edges := g.took(id)
+				t.Logf("%s", strings.Join(edges, ", "))
+				if *record {
+					known[name] = edges
+				} else if !slices.Equal(known[name], edges) {
+					t.Errorf("%s says %v: record it again", manifest, known[name])
+				}
+				got := describe(t, engine, id).WorkflowExecutionInfo.StateTransitionCount
+				t.Logf("%d state transitions, floor %d", got, r.floor)
+				if got > r.floor+r.floor/2 {
+					t.Errorf("%d state transitions, more than 1.5 times the floor of %d", got, r.floor)
+				}
+			})
 		}
+	}
+	if *record {
+		writeManifest(t, known)
 	}
 }
 
-// dispatch hands the outbox to the engine and waits until the lifecycle has taken it.
-func dispatch(t *testing.T, c client.Client, st *store.Store, workflowID string) {
-	t.Helper()
-	engine := workflows.NewClient(c)
-	at := time.Now()
-	rows, err := st.ClaimOutbox(t.Context(), 100, at, time.Hour)
-	storetest.Must(t, err)
-	for _, row := range rows {
-		if row.WorkflowID != workflowID {
-			continue
+// Every history that stands there is lived here, so that none is recorded by code that nobody has any more.
+func TestEveryHistoryIsLived(t *testing.T) {
+	var lived []string
+	for l, all := range runs {
+		for _, r := range all {
+			lived = append(lived, string(l)+"_"+r.name)
 		}
-		until(t, "the engine to take "+row.Name, func() bool {
-			done, err := engine.Dispatch(t.Context(), row)
-			storetest.Must(t, err)
-			return done
-		})
-		settle(t, c, workflowID)
+	}
+	slices.Sort(lived)
+	files, err := filepath.Glob(testdata + "/histories/*.json")
+	storetest.Must(t, err)
+	for i, file := range files {
+		files[i] = strings.TrimSuffix(filepath.Base(file), ".json")
+	}
+	if !slices.Equal(files, lived) {
+		t.Errorf("recorded are %v\nlived are %v", files, lived)
 	}
 }
 
-func describe(t *testing.T, c client.Client, workflowID string) *workflowservice.DescribeWorkflowExecutionResponse {
+// ended waits until a run has nothing under way, and sees that it has ended if it should have.
+func ended(t *testing.T, c client.Client, workflowID string, want bool) {
 	t.Helper()
-	d, err := c.DescribeWorkflowExecution(t.Context(), workflowID, "")
-	storetest.Must(t, err)
-	return d
-}
-
-// settle waits until nothing of a run is under way.
-func settle(t *testing.T, c client.Client, workflowID string) {
-	t.Helper()
-	until(t, workflowID+" to settle", func() bool {
-		d := describe(t, c, workflowID)
-		return d.PendingWorkflowTask == nil && len(d.PendingActivities) == 0
-	})
-}
-
-// skip moves a run's time to its next timer.
-func skip(t *testing.T, c client.Client, workflowID string) {
-	t.Helper()
-	_, err := c.WorkflowService().UpdateWorkflowExecutionOptions(t.Context(), &workflowservice.UpdateWorkflowExecutionOptionsRequest{
-		Namespace: namespace, WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: workflowID},
-		WorkflowExecutionOptions: &workflowpb.WorkflowExecutionOptions{
-			TimeSkippingConfig: &commonpb.TimeSkippingConfig{Enabled: true, DisablePropagation: true, MaxSessionSkipCount: 1}},
-		UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"time_skipping_config"}}})
-	storetest.Must(t, err)
-}
-
-// finish waits for the end of a run, and keeps it.
-func finish(t *testing.T, c client.Client, l models.Lifecycle, id, name string) int64 {
-	t.Helper()
-	storetest.Must(t, c.GetWorkflow(t.Context(), l.WorkflowID(id), "").Get(t.Context(), nil))
-	return keep(t, c, l, id, name)
-}
-
-// keep replays what was recorded of a run, ended or not, keeps it if asked to, and returns its state transitions.
-func keep(t *testing.T, c client.Client, l models.Lifecycle, id, name string) int64 {
-	t.Helper()
-	workflowID := l.WorkflowID(id)
-	h := &historypb.History{}
-	events := c.GetWorkflowHistory(t.Context(), workflowID, "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
-	for events.HasNext() {
-		e, err := events.Next()
-		storetest.Must(t, err)
-		h.Events = append(h.Events, e)
+	settle(t, c, workflowID)
+	status := describe(t, c, workflowID).WorkflowExecutionInfo.Status
+	if want && status != enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED || !want && status != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
+		t.Errorf("%s is %s", workflowID, status)
 	}
+}
+
+// keep replays what was recorded of a run, and keeps it if asked to.
+func keep(t *testing.T, c client.Client, workflowID, name string) {
+	t.Helper()
+	h := history(t, c, workflowID)
 	replayer := sdkworker.NewWorkflowReplayer()
 	worker.Register(replayer)
 	storetest.Must(t, replayer.ReplayWorkflowHistory(nil, h))
 	if *record {
-		storetest.Must(t, os.MkdirAll(recorded, 0o755))
-		storetest.Must(t, os.WriteFile(filepath.Join(recorded, string(l)+"_"+name+".json"), withoutMachines(t, h), 0o644))
+		storetest.Must(t, os.MkdirAll(testdata+"/histories", 0o755))
+		storetest.Must(t, os.WriteFile(filepath.Join(testdata, "histories", name+".json"), withoutMachines(t, h), 0o644))
 	}
-	return describe(t, c, workflowID).WorkflowExecutionInfo.StateTransitionCount
 }
 
-// machines are what the engine records about the machines that took part; no replay looks at them.
-var machines = []string{"identity", "binaryChecksum", "workerVersion"}
-
-// withoutMachines writes a history without the names of hosts, and with that of a worker's own queue made neutral.
-func withoutMachines(t *testing.T, h *historypb.History) []byte {
+func readManifest(t *testing.T) map[string][]string {
 	t.Helper()
-	content, err := temporalproto.CustomJSONMarshalOptions{}.Marshal(h)
-	storetest.Must(t, err)
-	var value any
-	storetest.Must(t, json.Unmarshal(content, &value))
-	neutral(value)
-	content, err = json.MarshalIndent(value, "", " ")
-	storetest.Must(t, err)
-	return append(content, '\n')
+	known := map[string][]string{}
+	content, err := os.ReadFile(manifest)
+	if err == nil {
+		err = json.Unmarshal(content, &known)
+	}
+	if err != nil && !*record {
+		t.Fatal(err)
+	}
+	return known
 }
 
-func neutral(value any) {
-	switch v := value.(type) {
-	case []any:
-		for _, member := range v {
-			neutral(member)
-		}
-	case map[string]any:
-		for _, name := range machines {
-			delete(v, name)
-		}
-		if v["kind"] == "TASK_QUEUE_KIND_STICKY" {
-			v["name"] = "sticky"
-		}
-		for _, member := range v {
-			neutral(member)
+// writeManifest leaves out what is lived no more.
+func writeManifest(t *testing.T, known map[string][]string) {
+	t.Helper()
+	for name := range known {
+		l, way, _ := strings.Cut(name, "_")
+		if !slices.ContainsFunc(runs[models.Lifecycle(l)], func(r run) bool { return r.name == way }) {
+			delete(known, name)
 		}
 	}
+	content, err := json.MarshalIndent(known, "", " ")
+	storetest.Must(t, err)
+	storetest.Must(t, os.WriteFile(manifest, append(content, '\n'), 0o644))
 }
