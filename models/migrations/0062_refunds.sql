@@ -52,6 +52,7 @@ create table refunds (
 );
 create index refunds_order on refunds (order_id);
 create index refunds_list on refunds (status, id);
+create index refunds_charge on refunds (charge_id) where charge_id is not null;
 -- One refund at a time is asked of a charge, so that what the processor has given back says which one that was.
 create unique index refunds_one_asked on refunds (charge_id) where card_asked_at is not null and card_refunded_at is null;
 
@@ -184,7 +185,7 @@ begin
     if tg_table_name = 'credit_notes' then n := new; else select * into n from credit_notes where id = new.credit_note_id; end if;
     if n.total_minor <> (select coalesce(sum(amount_minor), 0) from credit_note_lines where credit_note_id = n.id)
        or not exists (select from invoices i where i.id = n.invoice_id and i.order_id = n.order_id and i.status = 'paid' and i.currency = n.currency
-                      and i.paid_minor >= (select sum(total_minor) from credit_notes where invoice_id = n.invoice_id))
+                      and i.paid_minor >= (select sum(total_minor) from credit_notes where order_id = n.order_id))
        or not exists (select from refunds r where r.id = n.refund_id and r.order_id = n.order_id and r.credited_at is not null and r.total_minor = n.total_minor) then
         raise exception 'a credit note is the sum of its lines, of a paid invoice, and of no more than was paid' using errcode = 'check_violation', constraint = 'credit_notes_bear';
     end if;
@@ -210,7 +211,7 @@ end $$;
 -- What a refund has undone gets no new key (LIC-1).
 create function check_key_of_undone_line() returns trigger language plpgsql as $$
 begin
-    if exists (select from refund_lines where order_line_id = new.order_line_id and undone_at is not null) then
+    if exists (select from refund_lines where order_line_id = new.order_line_id and dropped_at is null and undone_at is not null) then
         raise exception 'no license key for a line that is refunded' using errcode = 'check_violation', constraint = 'license_keys_not_refunded';
     end if;
     return new;

@@ -22,7 +22,7 @@ func (s *Store) refuseLine(ctx context.Context, o models.Order, l models.OrderLi
 	var renewed bool
 	err = s.with(ctx).Raw(`
 		select exists (select from credentials c join order_lines n on n.credential_id = c.id join orders o on o.id = n.order_id join products p on p.sku = n.product_sku
-			where c.order_line_id = ? and p.kind = ? and o.status = ? and not exists (select from refund_lines f where f.order_line_id = n.id and f.undone_at is not null))`,
+			where c.order_line_id = ? and p.kind = ? and o.status = ? and not exists (select from refund_lines f where f.order_line_id = n.id and f.dropped_at is null and f.undone_at is not null))`,
 		l.ID, models.Renewal, models.OrderFulfilled).Row().Scan(&renewed)
 	if err != nil {
 		return fmt.Errorf("look for renewals: %w", err)
@@ -51,7 +51,7 @@ func (s *Store) termBefore(ctx context.Context, l models.OrderLine, product mode
 	err = s.with(ctx).Raw(`
 		select exists (select from order_lines n join orders o on o.id = n.order_id join orders mine on mine.id = ? join products p on p.sku = n.product_sku
 			where n.credential_id = ? and n.id <> ? and p.kind = ? and o.status = ? and (o.fulfilled_at, o.id) > (mine.fulfilled_at, mine.id)
-			  and not exists (select from refund_lines f where f.order_line_id = n.id and f.undone_at is not null))`,
+			  and not exists (select from refund_lines f where f.order_line_id = n.id and f.dropped_at is null and f.undone_at is not null))`,
 		l.OrderID, c.ID, l.ID, models.Renewal, models.OrderFulfilled).Row().Scan(&later)
 	if err != nil {
 		return c, end, fmt.Errorf("look for later renewals: %w", err)
