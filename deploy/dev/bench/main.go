@@ -1,7 +1,7 @@
 // Command bench measures what docs/performance.md states: ratios against a baseline of the same run, and counts that do not
 // depend on the machine.
 //
-//	bench [-json] [verification] [transitions] [orders] [lives]
+//	bench [-json] [verification] [transitions] [orders] [lives] [what-if]
 package main
 
 import (
@@ -91,6 +91,7 @@ var measurements = []struct {
 	{"transitions", transitions},
 	{"orders", orders},
 	{"lives", lives},
+	{"what-if", whatIf},
 }
 
 func main() {
