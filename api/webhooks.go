@@ -88,10 +88,13 @@ func (s *server) receivePaymentEvent(c *gin.Context) {
 	c.Status(http.StatusNoContent)
 }
 
-// nudge opens a case for a disputed payment. A charge that merely changed needs nothing: the order's lifecycle is asking the
-// processor about it until it is decided.
+// nudge opens a case for a disputed payment. A charge that merely changed is looked at by its refunds, and held against the books; an
+// order's lifecycle is asking the processor about its own until that is decided.
 func (s *server) nudge(ctx context.Context, e payment.Event) error {
-	if e.Kind != payment.ChargeDisputed {
+	switch e.Kind {
+	case payment.ChargeChanged:
+		return s.Store.ChargeChanged(ctx, e.Ref, s.Clock())
+	case payment.Irrelevant:
 		return nil
 	}
 	charge, number, err := s.Store.ChargeOfProvider(ctx, e.Ref)
