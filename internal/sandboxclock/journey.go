@@ -11,7 +11,7 @@ const (
 	// together is how far apart two due moments may be to count as one.
 	together = time.Second
 	// parallel is how many lifecycles are moved side by side.
-	parallel = 16
+	parallel = 8
 	// refresh is how often, in real time, an advance asks the engine what is running.
 	refresh = 500 * time.Millisecond
 )

@@ -9,8 +9,8 @@ import (
 
 // Looks at something under way grow rarer from the shortest pause to the longest.
 const (
-	shortest = time.Millisecond
-	longest  = 50 * time.Millisecond
+	shortest = 2 * time.Millisecond
+	longest  = 100 * time.Millisecond
 )
 
 // wait is one wait for something, at most for the machine's patience.
@@ -30,6 +30,6 @@ func (w *wait) longer(ctx context.Context, what string) error {
 	case <-ctx.Done():
 	case <-time.After(w.pause):
 	}
-	w.pause = min(w.pause*5/4+time.Microsecond, longest)
+	w.pause = min(w.pause*3/2, longest)
 	return nil
 }
