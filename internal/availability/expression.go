@@ -14,7 +14,7 @@ import (
 // What is wrong with an expression. All are ErrExpression as well.
 var (
 	ErrExpression = errors.New("availability: not a cron expression")
-	ErrSeconds    = fmt.Errorf("%w: it has a seconds field; minute, hour, day of month, month, day of week are wanted", ErrExpression)
+	ErrSeconds    = fmt.Errorf("%w: it has a seconds field; wanted are minute, hour, day, month and weekday", ErrExpression)
 	ErrShorthand  = fmt.Errorf("%w: @ shorthands have no place on a wall clock", ErrExpression)
 	ErrNamesZone  = fmt.Errorf("%w: it names a time zone, which is the agent's alone", ErrExpression)
 	ErrImpossible = fmt.Errorf("%w: no such date ever comes", ErrExpression)
@@ -31,9 +31,9 @@ const (
 	starBit  = 1 << 63
 )
 
-// Expression is a cron expression of five fields: minute, hour, day of month, month, day of week (0 and SUN are
-// Sunday). Where both days are restricted either is enough, as in every cron. Its times are on the wall clock of
-// whichever zone it is used in.
+// Expression is a cron expression of five fields: minute, hour, day, month, weekday (0 and SUN are Sunday). Where
+// both kinds of days are restricted either is enough, as in every cron. Its times are on the wall clock of whichever
+// zone it is used in.
 //
 // robfig/cron reads it. Its Next is not used: in a zone that changes its clocks at midnight it takes the hours of
 // the next day for those of the day before, and where they change by half an hour it misses full hours.
@@ -96,9 +96,7 @@ func checkField(field string) error {
 			return fmt.Errorf("%w: %.40q", ErrExpression, field)
 		}
 	}
-	if strings.ContainsFunc(field, func(r rune) bool {
-		return !(r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || strings.ContainsRune("*?,/-", r))
-	}) {
+	if strings.Trim(field, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz*?,/-") != "" {
 		return fmt.Errorf("%w: %.40q", ErrExpression, field)
 	}
 	return nil

@@ -62,7 +62,7 @@ func (r Rules) cut(run Interval, from, to time.Time, busy []Interval, yield func
 	step := r.Length + r.Buffer
 	start := run.Start
 	if late := from.Sub(start); late > 0 {
-		start = start.Add((late + step - 1) / step * step)
+		start = start.Add((late + step - 1).Truncate(step))
 	}
 	for ; start.Before(to); start = start.Add(step) {
 		slot := Interval{start, start.Add(r.Length)}

@@ -90,7 +90,7 @@ func TestCompare(t *testing.T) {
 		{"John|F|Kennedy", "John Robert Kennedy", Different, []Reason{GivenDiffers}},
 		{"John|Fitzgerald|Kennedy", "John Robert Kennedy", Different, []Reason{GivenDiffers}},
 		{"Fitzgerald||Kennedy", "J. Fitzgerald Kennedy", Close, []Reason{GivenMissing}},
-		{"John|Ronald Reuel|Tolkien", "J. R. R. Tolkien", Close, []Reason{MiddleInitial, GivenInitial}},
+		{"John|Ronald Reuel|Tolkien", "J. Ronald R. Tolkien", Close, []Reason{MiddleInitial, GivenInitial}},
 		{"John|Ronald Reuel|Tolkien", "J.R.R. Tolkien", Close, []Reason{MiddleInitial, GivenInitial}},
 		{"Martin|Luther|King Jr.", "Martin Luther King Jr", Match, nil},
 		{"Martin|Luther|King, Jr.", "KING JR, MARTIN LUTHER", Match, nil},
