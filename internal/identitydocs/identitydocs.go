@@ -136,7 +136,7 @@ func (f file) finish(code string, c country) error {
 	return nil
 }
 
-// Version is that of the lists, and AsOf the day on which somebody last made sure that they are right.
+// Version is that of the lists, and asOf the day on which they were last changed.
 func Version() (version int, asOf string) { return lists().Version, lists().AsOf }
 
 // ErrCountry is a country that is none.
