@@ -25,7 +25,7 @@ func orderOutlook(o models.Order, i models.Invoice, shipments []models.Shipment)
 	case models.OrderDeclined:
 		return outlook{gen.TimelineWaitingOnBuyer, "another card: the last one was declined"}
 	case models.OrderPaid:
-		return outlook{gen.TimelineWaitingOnTokendesk, "the license keys are being issued"}
+		return outlook{gen.TimelineWaitingOnTokendesk, "what was bought is being handed over"}
 	case models.OrderFulfilled:
 		return fulfilledOutlook(shipments)
 	case models.OrderRefunded:
@@ -38,10 +38,10 @@ func fulfilledOutlook(shipments []models.Shipment) outlook {
 	for _, sh := range shipments {
 		if !models.ShipmentMachine.Ends(sh.Status) {
 			o := shipmentOutlook(sh)
-			return outlook{o.on, "the license keys are mailed; shipment " + sh.ID + ": " + o.what}
+			return outlook{o.on, "what was bought is handed over; shipment " + sh.ID + ": " + o.what}
 		}
 	}
-	return outlook{gen.TimelineWaitingOnNobody, "nothing more happens: the license keys are mailed, and what ships has arrived"}
+	return outlook{gen.TimelineWaitingOnNobody, "nothing more happens: what was bought is handed over, and what ships has arrived"}
 }
 
 func shipmentOutlook(sh models.Shipment) outlook {
