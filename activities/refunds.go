@@ -60,7 +60,7 @@ func (r *Refunds) card(ctx context.Context, in workflows.RefundAt) (workflows.Ca
 	}
 	switch back, due := charge.Refunded.Minor-intent.Before, intent.Refund.CardMinor; {
 	case back >= due:
-		return r.done(ctx, intent, back-due, in)
+		return r.done(ctx, back-due, in)
 	case back > 0:
 		return workflows.CardRefused, r.Store.CardRefundRefused(ctx, intent, "a part of it went back without our asking", in.At)
 	case intent.Duty == store.WatchCard:
@@ -75,13 +75,13 @@ func (r *Refunds) ask(ctx context.Context, intent store.CardRefund, in workflows
 		return r.refused(ctx, intent, err, in)
 	}
 	if back := charge.Refunded.Minor - intent.Before; back >= intent.Refund.CardMinor {
-		return r.done(ctx, intent, back-intent.Refund.CardMinor, in)
+		return r.done(ctx, back-intent.Refund.CardMinor, in)
 	}
 	return workflows.CardPending, r.Store.CardRefundAccepted(ctx, in.ID, in.At)
 }
 
 // done books the money. More than our refunds come to went back without us: that is for a person.
-func (r *Refunds) done(ctx context.Context, intent store.CardRefund, surplus int64, in workflows.RefundAt) (workflows.CardAnswer, error) {
+func (r *Refunds) done(ctx context.Context, surplus int64, in workflows.RefundAt) (workflows.CardAnswer, error) {
 	if surplus > 0 {
 		if err := r.Store.OpenCase(ctx, "card-refund-surplus/"+in.ID, in.ID, "the card processor has given back more than our books know of", in.At); err != nil {
 			return "", err
