@@ -24,7 +24,7 @@ func (s *Store) ChargeChanged(ctx context.Context, providerRef string, at time.T
 		if err != nil {
 			return fmt.Errorf("record news of a charge: %w", err)
 		}
-		return tx.wakeQueued(ctx, models.Refund{ChargeID: &c.ID}, at)
+		return tx.wakeRefunds(ctx, c.ID, "true", at)
 	})
 }
 

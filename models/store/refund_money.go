@@ -72,11 +72,12 @@ func (s *Store) changeCard(ctx context.Context, id string, set map[string]any, a
 	return s.with(ctx).Table("refunds").Where("id = ? and status = ?", id, models.RefundPaying).Updates(values).Error
 }
 
-// CardRefundAccepted records that the processor has taken a refund up, and has not given the money back yet.
+// CardRefundAccepted records that the processor has taken a refund up, and has not given the money back yet. A repeat changes nothing.
 func (s *Store) CardRefundAccepted(ctx context.Context, id string, at time.Time) error {
-	return s.changeRefund(ctx, "take up", id, at, func(tx *Store, _ models.Order, r *models.Refund) error {
-		if r.CardDue().Minor == 0 || r.CardAskedAt == nil || r.CardAcceptedAt != nil {
-			return nil
+	return s.InTx(ctx, func(tx *Store) error {
+		_, r, err := tx.lockRefund(ctx, id)
+		if err != nil || r.CardDue().Minor == 0 || r.CardAskedAt == nil || r.CardAcceptedAt != nil {
+			return err
 		}
 		return tx.changeCard(ctx, id, map[string]any{"card_accepted_at": at}, at)
 	})
@@ -109,15 +110,21 @@ func (s *Store) CardRefunded(ctx context.Context, id string, at time.Time) error
 	})
 }
 
-// wakeQueued tells the refunds that wait for their turn at the same charge.
+// wakeQueued tells the refunds that wait for their turn at the same charge. One that was refused waits for a person instead: two of them
+// would wake each other for ever.
 func (s *Store) wakeQueued(ctx context.Context, r models.Refund, at time.Time) error {
+	return s.wakeRefunds(ctx, *r.ChargeID, "card_asked_at is null and card_refused_at is null", at)
+}
+
+// wakeRefunds tells the refunds of a charge that still have money to give back, under a condition of this package's own.
+func (s *Store) wakeRefunds(ctx context.Context, chargeID, condition string, at time.Time) error {
 	var ids []string
-	err := s.with(ctx).Raw("select id from refunds where charge_id = ? and id <> ? and status = ? and card_refunded_at is null order by id", r.ChargeID, r.ID, models.RefundPaying).Scan(&ids).Error
+	err := s.with(ctx).Raw("select id from refunds where charge_id = ? and status = ? and card_refunded_at is null and "+condition+" order by id", chargeID, models.RefundPaying).Scan(&ids).Error
 	if err != nil {
 		return fmt.Errorf("look for other refunds: %w", err)
 	}
 	for _, id := range ids {
-		if err := s.Signal(ctx, models.RefundLifecycle, id, models.SignalRefundChanged, r.ID, at); err != nil {
+		if err := s.Signal(ctx, models.RefundLifecycle, id, models.SignalRefundChanged, chargeID, at); err != nil {
 			return err
 		}
 	}

@@ -134,3 +134,31 @@ func TestBooksOfRefundsAreGuarded(t *testing.T) {
 	}
 	s.wantStatus(r, models.RefundPaying)
 }
+
+// ORD-5: refunds to one charge take turns; two that the processor refuses do not wake each other for ever, but its news wakes both.
+func TestRefundsToOneChargeTakeTurns(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	o := s.paidByCard(0, storetest.TokenSKU, storetest.TokenSKU)
+	first, second := s.request(o, 1), s.request(o, 2)
+	woken := func(want1, want2 int) {
+		t.Helper()
+		for r, want := range map[string]int{first.ID: want1, second.ID: want2} {
+			if n := query[int](t, s.Store, "select count(*) from outbox where kind = 'signal' and workflow_id = $1", models.RefundLifecycle.WorkflowID(r)); n != want {
+				t.Errorf("%s was woken %d times, want %d", r, n, want)
+			}
+		}
+	}
+	storetest.Must(t, s.CardRefundRefused(t.Context(), s.intend(first), "for a test", storetest.At))
+	woken(0, 1)
+	storetest.Must(t, s.CardRefundRefused(t.Context(), s.intend(second), "for a test", storetest.At))
+	woken(0, 1)
+	s.intend(first)
+	storetest.Must(t, s.CardRefundAccepted(t.Context(), first.ID, storetest.At))
+	if in := s.intend(first); in.Duty != store.WatchCard {
+		t.Errorf("asked again though it was taken up: %s", in.Duty)
+	}
+	woken(0, 1)
+	storetest.Must(t, s.ChargeChanged(t.Context(), "pi_"+*first.ChargeID, storetest.At))
+	woken(1, 2)
+}
