@@ -86,7 +86,7 @@ func (j *journey) travel(ctx context.Context) error {
 // earliest is the first moment at which a lifecycle, or one of the sources, has something due; zero: there is none.
 func (j *journey) earliest(first time.Time) time.Time {
 	for _, l := range j.fleet {
-		if at, any := l.next(); any && (first.IsZero() || at.Before(first)) {
+		if at, pending := l.next(); pending && (first.IsZero() || at.Before(first)) {
 			first = at
 		}
 	}
@@ -99,7 +99,7 @@ func (j *journey) stop(ctx context.Context, at time.Time) error {
 	var due []*lifecycle
 	last, end := at, at.Add(together)
 	for _, l := range j.fleet {
-		if next, any := l.next(); any && !next.After(end) && !next.After(j.to) {
+		if next, pending := l.next(); pending && !next.After(end) && !next.After(j.to) {
 			due = append(due, l)
 			if next.After(last) {
 				last = next

@@ -40,13 +40,13 @@ type lifecycle struct {
 }
 
 // next is when its first timer fires.
-func (l *lifecycle) next() (first time.Time, any bool) {
+func (l *lifecycle) next() (first time.Time, pending bool) {
 	for _, at := range l.timers {
-		if !any || at.Before(first) {
-			first, any = at, true
+		if !pending || at.Before(first) {
+			first, pending = at, true
 		}
 	}
-	return first, any
+	return first, pending
 }
 
 // settle waits until nothing of a lifecycle is under way, and returns its own now. It may have ended, which is no error.

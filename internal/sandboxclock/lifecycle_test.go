@@ -53,9 +53,9 @@ func TestTimersOfALifecycle(t *testing.T) {
 			for _, e := range c.events {
 				l.apply(e)
 			}
-			next, any := l.next()
-			if any != (c.next != 0) || any && !next.Equal(noon.Add(c.next)) {
-				t.Errorf("next is %v, %t", next, any)
+			next, pending := l.next()
+			if pending != (c.next != 0) || pending && !next.Equal(noon.Add(c.next)) {
+				t.Errorf("next is %v, %t", next, pending)
 			}
 			var woken []time.Duration
 			for _, at := range l.woken {
