@@ -176,3 +176,47 @@ func TestRefundWithdrawn(t *testing.T) {
 	u.on(day, func(at time.Time) error { return u.st.WithdrawRefund(context.Background(), u.id, clerk, at) })
 	u.run(models.RefundWithdrawn, 0, models.NoticeReturnToken, models.NoticeRefundWithdrawn)
 }
+
+// stuck seals nothing: the order is paid, and its keys cannot be issued.
+type stuck struct{}
+
+func (stuck) Seal(models.SecretBytes, string) ([]byte, error) {
+	return nil, models.ServiceDown.New("no key to seal with")
+}
+
+// accepts is the answer to an update that must not be refused.
+type accepts struct{ *testing.T }
+
+func (accepts) Accept()                   {}
+func (a accepts) Reject(err error)        { a.Error(err) }
+func (a accepts) Complete(_ any, e error) { storetest.Must(a, e) }
+
+// ORD-5: an order that is refunded while it is paid and waits to be fulfilled is not fulfilled any more, and its lifecycle ends.
+func TestOrderRefundedBeforeFulfilment(t *testing.T) {
+	t.Parallel()
+	st := storetest.New(t)
+	o, err := st.DraftOrder(t.Context(), storetest.NewOrder(storetest.Account(t, st).ID, models.PayByInvoice, storetest.TokenSKU), storetest.At)
+	storetest.Must(t, err)
+	var suite testsuite.WorkflowTestSuite
+	env := suite.NewTestWorkflowEnvironment()
+	env.SetStartTime(storetest.At)
+	env.SetTestTimeout(2 * time.Minute)
+	(&activities.Orders{Store: st, Sealer: stuck{}}).Bind(workflows.NewBinder(env))
+	env.RegisterDelayedCallback(func() { env.UpdateWorkflow(workflows.PlaceUpdate, "place", accepts{t}) }, 0)
+	env.RegisterDelayedCallback(func() {
+		storetest.Pay(t, st, o, o.TotalMinor, "all")
+		env.SignalWorkflow(string(models.SignalPaymentReceived), o.ID)
+	}, time.Hour)
+	env.RegisterDelayedCallback(func() {
+		_, err := st.RequestRefund(context.Background(), models.RefundRequest{OrderNumber: o.Number, Reason: models.RefundMistake}, clerk, env.Now())
+		storetest.Must(t, err)
+		env.SignalWorkflow(string(models.SignalOrderChanged), o.ID)
+	}, time.Hour+30*time.Second)
+	env.ExecuteWorkflow(workflows.Order, workflows.OrderInput{Number: o.Number})
+	if !env.IsWorkflowCompleted() || env.GetWorkflowError() != nil {
+		t.Fatalf("completed %v: %v", env.IsWorkflowCompleted(), env.GetWorkflowError())
+	}
+	if got := storetest.Order(t, st, o.Number); got.Status != models.OrderRefunded || got.FulfilledAt != nil {
+		t.Errorf("the order is %s, fulfilled %v", got.Status, got.FulfilledAt)
+	}
+}

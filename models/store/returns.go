@@ -96,11 +96,15 @@ func (s *Store) takeBack(ctx context.Context, sh models.Shipment, p models.Parce
 
 // endParcel ends a parcel that came back before the carrier said so. One whose token is registered had arrived.
 func (s *Store) endParcel(ctx context.Context, sh *models.Shipment, p models.Parcel, actor models.Actor, at time.Time) error {
-	state, err := tokens.lock(ctx, s, p.Serial)
-	if err != nil {
+	if _, err := tokens.lock(ctx, s, p.Serial); err != nil {
 		return err
 	}
-	if state == models.TokenBound {
+	var registered bool // and maybe revoked since
+	err := s.with(ctx).Raw("select exists (select from authenticators where serial = ?)", p.Serial).Row().Scan(&registered)
+	if err != nil {
+		return fmt.Errorf("look whether the token was registered: %w", err)
+	}
+	if registered {
 		err = s.changeParcel(ctx, p, map[string]any{"outcome": models.ParcelDelivered})
 		if err == nil {
 			err = s.moveShipment(ctx, sh, models.DeliverShipment, actor.ID, at, map[string]any{"delivered_at": at})
