@@ -89,7 +89,7 @@ func openDeployment(ctx context.Context) (worker.Deployment, func(), error) {
 	if err != nil {
 		return worker.Deployment{}, nil, fmt.Errorf("reach the engine at %s: %w", e.TemporalAddress, err)
 	}
-	return worker.NewDeployment(c), c.Close, nil
+	return worker.NewDeployment(c, e.TemporalNamespace), c.Close, nil
 }
 
 // listBuilds prints the builds that the engine knows: id, routing, since when it is known.
@@ -111,6 +111,22 @@ func listBuilds(ctx context.Context) error {
 		fmt.Printf("%s\t%s\t%s\n", b.ID, routing, b.Since.UTC().Format(time.RFC3339))
 	}
 	return nil
+}
+
+// move has runs that stay on a build go on on the current one.
+func move(ctx context.Context, args []string) error {
+	f := flag.NewFlagSet("move", flag.ContinueOnError)
+	if err := parse(f, args, "BUILD"); err != nil {
+		return err
+	}
+	d, done, err := openDeployment(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	moved, err := d.Move(ctx, f.Arg(0))
+	fmt.Println(moved)
+	return err
 }
 
 // promote makes a build current, or sends it a share of the work.

@@ -27,7 +27,7 @@ func (a *App) keepStarting(ctx context.Context, w temporalworker.Worker) {
 		case <-time.After(time.Second):
 		}
 	}
-	if b, err := worker.NewDeployment(a.engine).Join(ctx, a.cfg.BuildID, a.cfg.Promote); err == nil {
+	if b, err := worker.NewDeployment(a.engine, a.cfg.Namespace).Join(ctx, a.cfg.BuildID, a.cfg.Promote); err == nil {
 		slog.Info("the worker is ready", "build", b.ID, "routing", b.Routing)
 		close(a.joined)
 	}
@@ -46,16 +46,16 @@ func (a *App) Joined(ctx context.Context) error {
 // workerReady reports where the build stands. It is no error that an operator has superseded it or has not promoted it yet: it does what
 // it was started for.
 func (a *App) workerReady(ctx context.Context) (worker.Build, error) {
-	b, err := worker.NewDeployment(a.engine).Standing(ctx, a.cfg.BuildID)
-	switch {
-	case err != nil:
+	b, err := worker.NewDeployment(a.engine, a.cfg.Namespace).Standing(ctx, a.cfg.BuildID)
+	if err != nil {
 		return b, err
-	case b.Routing == "":
-		return b, errors.New("no worker of this build has reached the engine")
-	case b.Routing == worker.Waiting && a.cfg.Promote:
-		return b, errors.New("this build is not promoted yet")
 	}
-	return b, nil
+	select {
+	case <-a.joined:
+		return b, nil
+	default:
+		return b, errors.New("the build is not in use yet")
+	}
 }
 
 // showWorker answers GET /readyz where no API does: 200 with where the build stands, or 503. Why it is not ready is in the log only.

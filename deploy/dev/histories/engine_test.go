@@ -1,13 +1,9 @@
 package histories
 
 import (
-	"context"
-	"fmt"
-	"os"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
@@ -19,8 +15,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
-	"tokendesk/deploy/dev/engine"
-	"tokendesk/internal/testpg"
+	"tokendesk/deploy/dev/engine/enginetest"
 	"tokendesk/models/store/storetest"
 	"tokendesk/workflows"
 )
@@ -28,24 +23,7 @@ import (
 // startEngine starts an engine that can skip time; it ends with the test.
 func startEngine(t *testing.T) client.Client {
 	t.Helper()
-	server, database := testpg.Server(t), fmt.Sprintf("test_histories_%d", os.Getpid())
-	e, err := engine.Start(t.Context(), engine.Config{PostgresURL: server, Database: database, Namespace: namespace,
-		SearchAttributes: workflows.SearchAttributeKeys(), Sandbox: true})
-	storetest.Must(t, err)
-	t.Cleanup(func() {
-		storetest.Must(t, e.Close())
-		conn, err := pgx.Connect(context.Background(), server)
-		storetest.Must(t, err)
-		defer conn.Close(context.Background())
-		for _, name := range []string{database, database + "_visibility"} {
-			_, err := conn.Exec(context.Background(), "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)")
-			storetest.Must(t, err)
-		}
-	})
-	c, err := e.Dial(client.Options{Interceptors: []interceptor.ClientInterceptor{&impatient{}}})
-	storetest.Must(t, err)
-	t.Cleanup(c.Close)
-	return c
+	return enginetest.Start(t, client.Options{Interceptors: []interceptor.ClientInterceptor{&impatient{}}}, nil)
 }
 
 // impatient has a round of tries of a local step end after a moment: where it ends is the same.
@@ -144,7 +122,7 @@ func settle(t *testing.T, c client.Client, workflowID string) {
 func skip(t *testing.T, c client.Client, workflowID string) {
 	t.Helper()
 	_, err := c.WorkflowService().UpdateWorkflowExecutionOptions(t.Context(), &workflowservice.UpdateWorkflowExecutionOptionsRequest{
-		Namespace: namespace, WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: workflowID},
+		Namespace: enginetest.Namespace, WorkflowExecution: &commonpb.WorkflowExecution{WorkflowId: workflowID},
 		WorkflowExecutionOptions: &workflowpb.WorkflowExecutionOptions{
 			TimeSkippingConfig: &commonpb.TimeSkippingConfig{Enabled: true, DisablePropagation: true, MaxSessionSkipCount: 1}},
 		UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"time_skipping_config"}}})

@@ -12,6 +12,7 @@ import (
 	carriersim "tokendesk/activities/gateway/carrier/simulator"
 	paymentsim "tokendesk/activities/gateway/payment/simulator"
 	"tokendesk/activities/gateway/sandbox"
+	"tokendesk/deploy/dev/engine/enginetest"
 	"tokendesk/internal/calendar"
 	"tokendesk/internal/seal"
 	"tokendesk/internal/testpg"
@@ -83,7 +84,7 @@ func (g *ground) work(st *store.Store) {
 	storetest.Must(g, err)
 	storetest.Must(g, w.Start())
 	g.Cleanup(w.Stop)
-	_, err = worker.NewDeployment(g.engine).Join(g.Context(), worker.DevelopmentBuild, true)
+	_, err = worker.NewDeployment(g.engine, enginetest.Namespace).Join(g.Context(), worker.DevelopmentBuild, true)
 	storetest.Must(g, err)
 }
 

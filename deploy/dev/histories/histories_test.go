@@ -25,9 +25,8 @@ import (
 var record = flag.Bool("record", false, "write histories and the edges that they witness to workflows/testdata")
 
 const (
-	namespace = "histories"
-	testdata  = "../../../workflows/testdata"
-	manifest  = testdata + "/edges.json" // which edges each recorded history witnesses
+	testdata = "../../../workflows/testdata"
+	manifest = testdata + "/edges.json" // which edges each recorded history witnesses
 )
 
 // run is one way to live a lifecycle.
