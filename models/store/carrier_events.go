@@ -145,7 +145,11 @@ func (s *Store) giveUp(ctx context.Context, sh *models.Shipment, p models.Parcel
 	if err != nil {
 		return err
 	}
-	if state == models.TokenBound {
+	var registered bool // and maybe revoked since
+	if err := s.with(ctx).Raw("select exists (select from authenticators where serial = ?)", p.Serial).Row().Scan(&registered); err != nil {
+		return fmt.Errorf("look whether a token was registered: %w", err)
+	}
+	if registered {
 		if err := s.noteContradiction(ctx, *sh, p, kind, at); err != nil {
 			return err
 		}

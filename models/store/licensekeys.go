@@ -29,8 +29,12 @@ func (s *Store) FulfilOrder(ctx context.Context, number string, sealer Sealer, a
 		if err := tx.lockCredentialsOf(ctx, o.Lines); err != nil {
 			return err
 		}
-		if state, err := orders.lock(ctx, tx, o.ID); err != nil || state == models.OrderFulfilled || state == models.OrderRefunded {
+		state, err := orders.lock(ctx, tx, o.ID)
+		switch {
+		case err != nil || state == models.OrderFulfilled || state == models.OrderRefunded:
 			return err
+		case state != models.OrderPaid:
+			return models.StateForbids.New("the order is %s", state).Allowing(models.Events(models.OrderMachine.Allowed(state, models.ByPerson))...)
 		}
 		undone, err := tx.undoneLines(ctx, o.ID)
 		if err != nil {
