@@ -121,7 +121,7 @@ type seen struct {
 }
 
 func (h sandboxHistory) look(ctx context.Context, namespaceID string, who *commonpb.WorkflowExecution) (seen, error) {
-	r, err := h.HistoryServiceClient.DescribeWorkflowExecution(ctx, &historyservice.DescribeWorkflowExecutionRequest{NamespaceId: namespaceID,
+	r, err := h.DescribeWorkflowExecution(ctx, &historyservice.DescribeWorkflowExecutionRequest{NamespaceId: namespaceID,
 		Request: &workflowservice.DescribeWorkflowExecutionRequest{Namespace: h.clock.namespace, Execution: who}})
 	if err != nil {
 		return seen{}, err

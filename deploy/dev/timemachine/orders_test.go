@@ -98,7 +98,7 @@ func TestAnOrderThatNobodyPays(t *testing.T) {
 	var sent []time.Time
 	rows, err := s.App().Store().Pool().Query(t.Context(), "select sent_at from notices where subject_ref = $1 order by created_at", o.Number)
 	must(t, err)
-	for at := time.Time(zero); rows.Next(); sent = append(sent, at) {
+	for at := zero; rows.Next(); sent = append(sent, at) {
 		must(t, rows.Scan(&at))
 	}
 	must(t, rows.Err())
