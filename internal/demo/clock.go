@@ -38,14 +38,13 @@ func (p *play) date(ctx context.Context) (time.Time, error) {
 	return clock.Now, err
 }
 
-// until lets time pass for everybody, up to a moment. A person logs in again then: sessions do not last for months.
-func (p *play) until(ctx context.Context, w *person, at time.Time) (client.AdvanceReport, error) {
+// until lets time pass for everybody, up to a moment.
+func (p *play) until(ctx context.Context, at time.Time) (client.AdvanceReport, error) {
 	report, err := client.Read[client.AdvanceReport](p.support.AdvanceSandboxClock(ctx, nil, client.ClockAdvance{To: &at}))
 	if err != nil {
 		return report, fmt.Errorf("let time pass until %s: %w", day(at), err)
 	}
-	_, err = p.login(ctx, w)
-	return report, err
+	return report, nil
 }
 
 // sight is what a person sees of her credential, and what a relying application is told of a fresh code of her token.
@@ -54,16 +53,22 @@ type sight struct {
 	answer client.Verification
 }
 
-// finds sees that a person's credential is shown in a status, and that the portal is told a result. A lifecycle that wakes at a moment
-// has a moment for what it does.
+// finds logs a person in, since sessions do not last for months, and sees that her credential is shown in a status and that the portal
+// is told a result. What is due at a moment may take a moment to be done, and may end her sessions: support looks first.
 func (p *play) finds(ctx context.Context, w *person, status models.DisplayedStatus, result models.VerificationResult) (s sight, err error) {
-	s.Credential, err = await(ctx, fmt.Sprintf("credential %s to be %s", w.credential, status), func() (client.Credential, bool, error) {
-		c, err := client.Read[client.Credential](w.api.GetCredential(ctx, w.credential))
+	_, err = await(ctx, fmt.Sprintf("credential %s to be %s", w.credential, status), func() (client.Credential, bool, error) {
+		c, err := client.Read[client.Credential](p.support.GetCredential(ctx, w.credential))
 		return c, c.Status == status, err
 	})
 	if err != nil {
 		return s, err
 	}
+	if _, err = p.login(ctx, w); err != nil {
+		return s, err
+	}
+	if s.Credential, err = client.Read[client.Credential](w.api.GetCredential(ctx, w.credential)); err != nil {
+		return s, err
+	}
 	s.answer, err = p.ask(ctx, w, w.token.press())
-	return s, all(err, same("what the portal is told", s.answer.Result, result), same("whether the code is accepted", s.answer.Accepted, result == models.Accepted))
+	return s, all(err, same("what she is shown", s.Status, status), same("what the portal is told", s.answer.Result, result), same("whether the code is accepted", s.answer.Accepted, result == models.Accepted))
 }

@@ -13,7 +13,7 @@ import (
 
 func expiredAgain(ctx context.Context, p *play) (scene, error) {
 	w := p.katherine
-	if _, err := p.until(ctx, w, w.expires); err != nil {
+	if _, err := p.until(ctx, w.expires); err != nil {
 		return scene{}, err
 	}
 	if _, err := p.finds(ctx, w, models.ShownExpired, models.ResultExpired); err != nil {
@@ -30,7 +30,7 @@ func expiredAgain(ctx context.Context, p *play) (scene, error) {
 func suspendedByTime(ctx context.Context, p *play) (scene, error) {
 	w := p.katherine
 	at := models.StartOfDay(revocationDay(w), -life.SuspendBefore, zone)
-	if _, err := p.until(ctx, w, at); err != nil {
+	if _, err := p.until(ctx, at); err != nil {
 		return scene{}, err
 	}
 	seen, err := p.finds(ctx, w, models.ShownSuspended, models.ResultExpired)
@@ -51,7 +51,7 @@ func reminded(days int) func(context.Context, *play) (scene, error) {
 		w := p.katherine
 		last := revocationDay(w)
 		at := models.StartOfDay(last, -days, zone)
-		if _, err := p.until(ctx, w, at); err != nil {
+		if _, err := p.until(ctx, at); err != nil {
 			return scene{}, err
 		}
 		if _, err := p.finds(ctx, w, models.ShownSuspended, models.ResultExpired); err != nil {
@@ -74,7 +74,7 @@ func reminded(days int) func(context.Context, *play) (scene, error) {
 func revoked(ctx context.Context, p *play) (scene, error) {
 	w := p.katherine
 	end := revocation(w.expires, life.GraceMonths)
-	if _, err := p.until(ctx, w, end); err != nil {
+	if _, err := p.until(ctx, end); err != nil {
 		return scene{}, err
 	}
 	if _, err := p.finds(ctx, w, models.ShownRevoked, models.ResultRevoked); err != nil {

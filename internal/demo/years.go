@@ -42,7 +42,7 @@ func arrives(ctx context.Context, p *play, w *person) (scene, error) { return p.
 func noticed(ctx context.Context, p *play) (scene, error) {
 	w := p.katherine
 	opens := models.StartOfDay(w.expires, -life.NoticeBefore, zone)
-	passed, err := p.until(ctx, w, opens)
+	passed, err := p.until(ctx, opens)
 	if err != nil {
 		return scene{}, err
 	}
@@ -58,7 +58,7 @@ func noticed(ctx context.Context, p *play) (scene, error) {
 
 func expired(ctx context.Context, p *play) (scene, error) {
 	w := p.katherine
-	if _, err := p.until(ctx, w, w.expires); err != nil {
+	if _, err := p.until(ctx, w.expires); err != nil {
 		return scene{}, err
 	}
 	seen, err := p.finds(ctx, w, models.ShownExpired, models.ResultExpired)
@@ -82,7 +82,7 @@ func (w *person) quote(ctx context.Context, sku string, credential *string) (cli
 
 func quoted(ctx context.Context, p *play) (scene, error) {
 	w := p.katherine
-	if _, err := p.until(ctx, w, w.expires.AddDate(0, 0, 20)); err != nil {
+	if _, err := p.until(ctx, w.expires.AddDate(0, 0, 20)); err != nil {
 		return scene{}, err
 	}
 	if _, err := p.finds(ctx, w, models.ShownExpired, models.ResultExpired); err != nil {
@@ -158,7 +158,10 @@ func misplacedOn(w *person) time.Time { return w.expires.AddDate(0, -10, 0) }
 
 func misplaced(ctx context.Context, p *play) (scene, error) {
 	w := p.katherine
-	if _, err := p.until(ctx, w, misplacedOn(w)); err != nil {
+	if _, err := p.until(ctx, misplacedOn(w)); err != nil {
+		return scene{}, err
+	}
+	if _, err := p.login(ctx, w); err != nil {
 		return scene{}, err
 	}
 	if _, err := client.Read[client.Credential](w.api.SuspendCredential(ctx, w.credential, nil, client.Suspension{})); err != nil {
@@ -179,7 +182,10 @@ func misplaced(ctx context.Context, p *play) (scene, error) {
 
 func found(ctx context.Context, p *play) (scene, error) {
 	w, at := p.katherine, misplacedOn(p.katherine).AddDate(0, 0, 10)
-	if _, err := p.until(ctx, w, at); err != nil {
+	if _, err := p.until(ctx, at); err != nil {
+		return scene{}, err
+	}
+	if _, err := p.login(ctx, w); err != nil {
 		return scene{}, err
 	}
 	if _, err := client.Read[client.Credential](w.api.ReenableCredential(ctx, w.credential, nil, client.Suspension{})); err != nil {

@@ -59,14 +59,18 @@ func (j *journey) travel(ctx context.Context) error {
 		return err
 	}
 	for {
+		t0 := realNow()
 		next, err := j.quiet(ctx)
+		println("quiet", realNow().Sub(t0).Microseconds())
 		if err != nil {
 			return err
 		}
 		stop := j.earliest(next)
-		last := stop.IsZero() || stop.After(j.to)
+		last := stop.IsZero() || stop.After(j.end())
 		if last || realNow().Sub(j.asked) > refresh {
+			t0 = realNow()
 			joined, err := j.join(ctx)
+			println("join", realNow().Sub(t0).Microseconds())
 			if err != nil {
 				return err
 			}
@@ -75,11 +79,15 @@ func (j *journey) travel(ctx context.Context) error {
 			}
 		}
 		if last {
+			t0 = realNow()
+			defer func() { println("arrive", realNow().Sub(t0).Microseconds()) }()
 			return j.arrive(ctx)
 		}
+		t0 = realNow()
 		if err := j.stop(ctx, stop); err != nil {
 			return err
 		}
+		println("stop", realNow().Sub(t0).Microseconds())
 	}
 }
 
@@ -99,7 +107,7 @@ func (j *journey) stop(ctx context.Context, at time.Time) error {
 	var due []*lifecycle
 	last, end := at, at.Add(together)
 	for _, l := range j.fleet {
-		if next, pending := l.next(); pending && !next.After(end) && !next.After(j.to) {
+		if next, pending := l.next(); pending && !next.After(end) && !next.After(j.end()) {
 			due = append(due, l)
 			if next.After(last) {
 				last = next
@@ -111,6 +119,10 @@ func (j *journey) stop(ctx context.Context, at time.Time) error {
 	}
 	return side(ctx, due, func(ctx context.Context, l *lifecycle) error { return j.bring(ctx, l, last) })
 }
+
+// end is the last moment that an advance takes along. A timer is set a moment after its lifecycle has looked at the clock, so what is due at
+// the target fires a little after it.
+func (j *journey) end() time.Time { return j.to.Add(near) }
 
 // arrive raises the clock to the target and brings the lifecycles that have nothing due there too.
 func (j *journey) arrive(ctx context.Context) error {
@@ -138,6 +150,8 @@ func (j *journey) raise(ctx context.Context, to time.Time) error {
 		}
 		j.month = time.Date(to.Year(), to.Month()+1, 1, 0, 0, 0, 0, time.UTC)
 	}
+	t0 := realNow()
+	defer func() { println("raise", realNow().Sub(t0).Microseconds()) }()
 	return j.Clock.raise(ctx, to)
 }
 

@@ -82,7 +82,7 @@ func start(t *testing.T, patience time.Duration, change func(*engine.Config)) *g
 	t.Cleanup(g.engine.Close)
 	g.machine = sandboxclock.New(sandboxclock.Config{Clock: g.clock, Engine: g.engine.WorkflowService(), Namespace: namespace, Patience: patience})
 	g.worker = worker.New(g.engine, queue, worker.Options{StickyScheduleToStartTimeout: time.Second, MaxConcurrentWorkflowTaskPollers: 8})
-	for name, f := range map[string]any{"sleeper": sleeper, "chain": chain, "stuck": stuck, "starter": starter} {
+	for name, f := range map[string]any{"sleeper": sleeper, "chain": chain, "stuck": stuck, "starter": starter, "alarm": alarm} {
 		g.worker.RegisterWorkflowWithOptions(f, workflow.RegisterOptions{Name: name})
 	}
 	g.worker.RegisterActivity(broken)
