@@ -44,7 +44,7 @@ func TestCredentialLifecycle(t *testing.T) {
 	if err := env.GetWorkflowError(); err != nil || !env.IsWorkflowCompleted() {
 		t.Fatalf("ended with %v", err)
 	}
-	if got, want := mails(t, st, c.ID), []models.NoticeKind{models.NoticeActivated, models.NoticeExpired, models.NoticeLocked, models.NoticeLocked, models.NoticeRegistered}; !slices.Equal(got, want) {
+	if got, want := mails(t, st, c.ID), []models.NoticeKind{models.NoticeActivated, models.NoticeExpired, models.NoticeExpiryAhead, models.NoticeLocked, models.NoticeLocked, models.NoticeRegistered}; !slices.Equal(got, want) {
 		t.Errorf("mails %v, want %v", got, want)
 	}
 	if c, _, _ := st.Credential(t.Context(), c.ID); c.ExpiredAt == nil || !c.ExpiredAt.Equal(c.ExpiresAt) {
