@@ -10,7 +10,7 @@ export GOFLAGS += -buildvcs=false
 
 help:
 	@echo "make run     start everything on this machine; stop with Ctrl-C"
-	@echo "make demo    play the journey from purchase to login against the running stack (JSON=1 for machines)"
+	@echo "make demo    play the journey from purchase to login, and three years on, against the running stack (JSON=1)"
 	@echo "make test    all tests, with a PostgreSQL and a Temporal server of their own"
 	@echo "make race    the tests of the product under the race detector"
 	@echo "make lint    the rules of the house"
