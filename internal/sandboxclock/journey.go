@@ -2,6 +2,7 @@ package sandboxclock
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -25,6 +26,8 @@ type journey struct {
 	told  messages
 	asked time.Time // when the engine was asked last, in real time
 	month time.Time // up to where is prepared
+
+	looking atomic.Int64 // how many lifecycles are looked at side by side
 }
 
 func newJourney(m *Machine, only string, to time.Time) *journey {
@@ -59,18 +62,14 @@ func (j *journey) travel(ctx context.Context) error {
 		return err
 	}
 	for {
-		t0 := realNow()
 		next, err := j.quiet(ctx)
-		println("quiet", realNow().Sub(t0).Microseconds())
 		if err != nil {
 			return err
 		}
 		stop := j.earliest(next)
 		last := stop.IsZero() || stop.After(j.end())
 		if last || realNow().Sub(j.asked) > refresh {
-			t0 = realNow()
 			joined, err := j.join(ctx)
-			println("join", realNow().Sub(t0).Microseconds())
 			if err != nil {
 				return err
 			}
@@ -79,15 +78,11 @@ func (j *journey) travel(ctx context.Context) error {
 			}
 		}
 		if last {
-			t0 = realNow()
-			defer func() { println("arrive", realNow().Sub(t0).Microseconds()) }()
 			return j.arrive(ctx)
 		}
-		t0 = realNow()
 		if err := j.stop(ctx, stop); err != nil {
 			return err
 		}
-		println("stop", realNow().Sub(t0).Microseconds())
 	}
 }
 
@@ -117,7 +112,7 @@ func (j *journey) stop(ctx context.Context, at time.Time) error {
 	if err := j.raise(ctx, last); err != nil {
 		return err
 	}
-	return side(ctx, due, func(ctx context.Context, l *lifecycle) error { return j.bring(ctx, l, last) })
+	return j.side(ctx, due, func(ctx context.Context, l *lifecycle) error { return j.bring(ctx, l, last) })
 }
 
 // end is the last moment that an advance takes along. A timer is set a moment after its lifecycle has looked at the clock, so what is due at
@@ -135,7 +130,7 @@ func (j *journey) arrive(ctx context.Context) error {
 			behind = append(behind, l)
 		}
 	}
-	if err := side(ctx, behind, func(ctx context.Context, l *lifecycle) error { return j.bring(ctx, l, j.Clock.Now()) }); err != nil {
+	if err := j.side(ctx, behind, func(ctx context.Context, l *lifecycle) error { return j.bring(ctx, l, j.Clock.Now()) }); err != nil {
 		return err
 	}
 	_, err := j.quiet(ctx)
@@ -150,8 +145,6 @@ func (j *journey) raise(ctx context.Context, to time.Time) error {
 		}
 		j.month = time.Date(to.Year(), to.Month()+1, 1, 0, 0, 0, 0, time.UTC)
 	}
-	t0 := realNow()
-	defer func() { println("raise", realNow().Sub(t0).Microseconds()) }()
 	return j.Clock.raise(ctx, to)
 }
 
@@ -176,11 +169,15 @@ func (j *journey) quiet(ctx context.Context) (next time.Time, err error) {
 }
 
 // side does the same with several lifecycles side by side, each on its own.
-func side(ctx context.Context, all []*lifecycle, do func(context.Context, *lifecycle) error) error {
+func (j *journey) side(ctx context.Context, all []*lifecycle, do func(context.Context, *lifecycle) error) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallel)
 	for _, l := range all {
-		g.Go(func() error { return do(ctx, l) })
+		g.Go(func() error {
+			j.looking.Add(1)
+			defer j.looking.Add(-1)
+			return do(ctx, l)
+		})
 	}
 	return g.Wait()
 }

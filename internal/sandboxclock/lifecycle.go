@@ -172,21 +172,18 @@ func (l *lifecycle) apply(e *historypb.HistoryEvent) {
 // bring brings a lifecycle to a moment: the timers up to there fire, one after the other, each at its own moment.
 //
 // A lifecycle skips to its next timer, once, and never beyond the moment that is asked for: should the timer have been
-// replaced meanwhile by a later one, it does not go there. Only a lifecycle that rests is told to skip, so it has done so
-// when the call returns; one that has become busy in between is told to stop.
+// replaced meanwhile by a later one, it does not go there. Only a lifecycle that was seen at rest is told to skip, so it has
+// done so when the call returns; one that has become busy since then, and stays so, is told to stop.
 func (j *journey) bring(ctx context.Context, l *lifecycle, to time.Time) error {
 	defer j.stopSkipping(ctx, l)
-	for w := j.wait(); ; {
-		now, err := j.settle(ctx, l)
-		if err != nil || l.ended {
-			return err
-		}
+	now := realNow().Add(l.ahead)
+	for w := j.wait(); !l.ended; {
 		next, due := l.next()
 		if due = due && !next.After(to); !due {
 			next = to
 		}
-		gap := next.Sub(now)
-		switch {
+		var err error
+		switch gap := next.Sub(now); {
 		case gap >= near:
 			l.skips = true
 			err = j.skip(ctx, l.id, &commonpb.TimeSkippingConfig{Enabled: true, DisablePropagation: true, MaxSessionSkipCount: 1,
@@ -203,7 +200,11 @@ func (j *journey) bring(ctx context.Context, l *lifecycle, to time.Time) error {
 		if err != nil && !gone(err) {
 			return err
 		}
+		if now, err = j.settle(ctx, l); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // stopSkipping takes back what a lifecycle was told and has not done: it must not do so later, when nobody expects it.
