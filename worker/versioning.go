@@ -201,8 +201,8 @@ func patiently(ctx context.Context, try func(context.Context) (done bool, err er
 	}
 }
 
-// Move has the runs that stay on a build go on on the current one, and stay there. It is for a build whose workers are gone for good: the
-// code of the current build has to replay what they have begun. It returns how many there were.
+// Move takes the runs that stay on a build to the current one, where they stay. It is for a build whose workers are gone for good: the code
+// of the current build has to replay what they have begun. It returns how many there were.
 func (d Deployment) Move(ctx context.Context, from string) (moved int, err error) {
 	l, err := d.look(ctx)
 	if err != nil {

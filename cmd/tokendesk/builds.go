@@ -113,7 +113,7 @@ func listBuilds(ctx context.Context) error {
 	return nil
 }
 
-// move has runs that stay on a build go on on the current one.
+// move takes runs that stay on a build to the current one.
 func move(ctx context.Context, args []string) error {
 	f := flag.NewFlagSet("move", flag.ContinueOnError)
 	if err := parse(f, args, "BUILD"); err != nil {

@@ -31,7 +31,7 @@ func commands() []command {
 		{"keyring", "list the keys that seal seeds, add one, promote one (list | add | promote ID)", keyring},
 		{"builds", "list the builds of the worker that the engine knows, and what it sends to each", alone(listBuilds)},
 		{"promote", "make a build of the worker current, or send it a share of the work", promote},
-		{"move", "have what stays on a build whose workers are gone go on on the current one", move},
+		{"move", "take what stays on a build whose workers are gone to the current one", move},
 		{"version", "print the build id of this program", alone(version)},
 		{"demo", "play the journey against a running stack", runDemo},
 		{"load-demo", "fill a sandbox with a catalogue, people and API keys", loadDemo},

@@ -99,9 +99,9 @@ func (r *retreat) dispatch()          { r.Helper(); r.ground.dispatch(r.workflow
 // byCard is an order that was paid by card and fulfilled, which is not of this run.
 func (r *retreat) byCard() {
 	r.Helper()
-	r.purchase.place("pm_card_visa")
+	r.place("pm_card_visa")
 	r.becomes(models.OrderFulfilled)
-	r.purchase.settle()
+	settle(r.T, r.engine, r.purchase.workflowID())
 	r.forget()
 }
 
