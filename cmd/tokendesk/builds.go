@@ -125,7 +125,9 @@ func move(ctx context.Context, args []string) error {
 	}
 	defer done()
 	moved, err := d.Move(ctx, f.Arg(0))
-	fmt.Println(moved)
+	if err == nil || moved > 0 {
+		fmt.Println(moved)
+	}
 	return err
 }
 
