@@ -104,7 +104,7 @@ func (j *journey) visit(ctx context.Context, ids []string) error {
 			seen = append(seen, l)
 		}
 	}
-	err := j.side(ctx, seen, func(ctx context.Context, l *lifecycle) error {
+	err := side(ctx, seen, func(ctx context.Context, l *lifecycle) error {
 		_, err := j.settle(ctx, l)
 		return err
 	})

@@ -2,7 +2,6 @@ package sandboxclock
 
 import (
 	"context"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -26,8 +25,6 @@ type journey struct {
 	told  messages
 	asked time.Time // when the engine was asked last, in real time
 	month time.Time // up to where is prepared
-
-	looking atomic.Int64 // how many lifecycles are looked at side by side
 }
 
 func newJourney(m *Machine, only string, to time.Time) *journey {
@@ -112,7 +109,7 @@ func (j *journey) stop(ctx context.Context, at time.Time) error {
 	if err := j.raise(ctx, last); err != nil {
 		return err
 	}
-	return j.side(ctx, due, func(ctx context.Context, l *lifecycle) error { return j.bring(ctx, l, last) })
+	return side(ctx, due, func(ctx context.Context, l *lifecycle) error { return j.bring(ctx, l, last) })
 }
 
 // end is the last moment that an advance takes along. A timer is set a moment after its lifecycle has looked at the clock, so what is due at
@@ -130,7 +127,7 @@ func (j *journey) arrive(ctx context.Context) error {
 			behind = append(behind, l)
 		}
 	}
-	if err := j.side(ctx, behind, func(ctx context.Context, l *lifecycle) error { return j.bring(ctx, l, j.Clock.Now()) }); err != nil {
+	if err := side(ctx, behind, func(ctx context.Context, l *lifecycle) error { return j.bring(ctx, l, j.Clock.Now()) }); err != nil {
 		return err
 	}
 	_, err := j.quiet(ctx)
@@ -169,15 +166,11 @@ func (j *journey) quiet(ctx context.Context) (next time.Time, err error) {
 }
 
 // side does the same with several lifecycles side by side, each on its own.
-func (j *journey) side(ctx context.Context, all []*lifecycle, do func(context.Context, *lifecycle) error) error {
+func side(ctx context.Context, all []*lifecycle, do func(context.Context, *lifecycle) error) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallel)
 	for _, l := range all {
-		g.Go(func() error {
-			j.looking.Add(1)
-			defer j.looking.Add(-1)
-			return do(ctx, l)
-		})
+		g.Go(func() error { return do(ctx, l) })
 	}
 	return g.Wait()
 }
