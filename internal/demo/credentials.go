@@ -33,7 +33,7 @@ func activate(ctx context.Context, _ *play, w *person) (scene, error) {
 	if err != nil {
 		return scene{}, err
 	}
-	w.credential, w.expires = c.ID, c.ExpiresAt
+	w.credential, w.expires = c.ID, c.ExpiresAt.In(zone)
 	// Meanwhile the carrier's last words have arrived.
 	parcel, err := client.Read[client.Shipment](w.api.GetShipment(ctx, w.shipment))
 	if err != nil {

@@ -64,7 +64,7 @@ func reminded(days int) func(context.Context, *play) (scene, error) {
 		_, byInvoice := w.quote(ctx, demodata.RenewalSKU, &w.credential)
 		outcome, refusal := "She could still renew, by card or by invoice.", byInvoice
 		if days < life.LastInvoiceBefore {
-			outcome = fmt.Sprintf("It is too late for an invoice, “%s: %s”.", models.RenewalByCardOnly.Title, models.RenewalByCardOnly.Next)
+			outcome = fmt.Sprintf("To renew by invoice is refused: “%s: %s”.", models.RenewalByCardOnly.Title, models.RenewalByCardOnly.Next)
 			refusal = refusedAs(models.RenewalByCardOnly, byInvoice)
 		}
 		return scene{fmt.Sprintf("“%s.” %s", m.Subject, outcome), aboutCredential(w)}, all(refusal, holds(strings.Contains(m.Subject, day(last)), "the mail names %s", day(last)))

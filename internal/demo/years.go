@@ -147,7 +147,7 @@ func payRenewal(ctx context.Context, p *play) (scene, error) {
 		return scene{}, err
 	}
 	first := w.expires
-	w.expires = seen.ExpiresAt
+	w.expires = seen.ExpiresAt.In(zone)
 	_, err = p.sandbox.mailOf(ctx, w, "Your credential has been renewed", now.At)
 	return scene{fmt.Sprintf("The credential is active again, until %s, and the next code of the same token is accepted. No new token is sent.", day(w.expires)), aboutCredential(w)},
 		all(err, holds(w.expires.Equal(models.TermEnd(first, 12, zone)), "the new term is a year from the old end"))
