@@ -125,7 +125,7 @@ func (g *ground) acceptedNotRecorded(t *testing.T) (messageID string, release fu
 		tx, err = g.db.Begin(ctx)
 		must(t, err)
 		held := within(goesOnWithin/4, func() bool {
-			return tx.QueryRow(ctx, `select trim(both '<>' from message_id) from notices where status = 'pending' and attempts > 0 and next_at > now() + interval '9 seconds'
+			return tx.QueryRow(ctx, `select trim(both '<>' from message_id) from notices where status = 'pending' and attempts > 0 and leased_until > now() + interval '9 seconds'
 				order by kind = 'license_key' desc limit 1 for update skip locked`).Scan(&messageID) == nil
 		})
 		// A mail whose sending went wrong would never be tried again while it is held: then another one.
