@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"time"
 
 	"tokendesk/internal/password"
 	"tokendesk/models"
@@ -25,6 +26,9 @@ func (c *Credentials) Bind(b *workflows.Binder) {
 	workflows.Bind(b, workflows.ResetAuthenticator, c.reset)
 }
 
+// anotherLook is when a credential looks again whether what it waits for has come.
+const anotherLook = time.Hour
+
 func (c *Credentials) advance(ctx context.Context, in workflows.CredentialAt) (f workflows.CredentialFacts, err error) {
 	s, err := c.Store.AdvanceCredential(ctx, in.ID, in.At)
 	if err != nil {
@@ -34,6 +38,9 @@ func (c *Credentials) advance(ctx context.Context, in workflows.CredentialAt) (f
 		NeedsPerson: s.Credential.ReviewSince != nil, Ended: models.CredentialMachine.Ends(s.Credential.Phase)}
 	if next, ok := s.Timeline.NextPerformed(in.At); ok {
 		f.NextAt, f.NextWhat = next.At, next.What
+	}
+	if len(s.Timeline.Performable(in.At)) > 0 { // it waits for a renewal that was paid in time, which signals when it takes effect
+		f.NextAt, f.NextWhat = in.At.Add(anotherLook), "a renewal that was paid in time takes effect"
 	}
 	return f, nil
 }

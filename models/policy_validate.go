@@ -2,6 +2,7 @@ package models
 
 import (
 	"fmt"
+	"path"
 	"time"
 )
 
@@ -29,7 +30,7 @@ func wrongPolicy(pointer, format string, args ...any) error {
 }
 
 func (p Policy) validClock() error {
-	if _, err := time.LoadLocation(p.Zone); err != nil || p.Zone == "" || p.Zone == "Local" {
+	if _, err := time.LoadLocation(p.Zone); err != nil || p.Zone == "" || p.Zone == "Local" || p.Zone != path.Clean(p.Zone) {
 		return wrongPolicy("/zone", "there is no such time zone")
 	}
 	if _, err := time.Parse("15:04", p.CloseOfDay); err != nil {
@@ -95,6 +96,9 @@ func (p Policy) validLife() error {
 		return wrongPolicy("/life/reminders", "nobody is revoked without a reminder")
 	case l.Reminders[0] > grace:
 		return wrongPolicy("/life/reminders/0", "the reminder would come before the end of the term")
+	}
+	if l.SuspensionDays <= l.Reminders[0] {
+		return wrongPolicy("/life/suspension_days", "the first reminder would come before the suspension: at least %d days", l.Reminders[0]+1)
 	}
 	for i := 1; i < len(l.Reminders); i++ {
 		if l.Reminders[i] >= l.Reminders[i-1] {

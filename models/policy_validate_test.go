@@ -15,8 +15,10 @@ func TestPolicyValidate(t *testing.T) {
 	}{
 		"the default policy": {func(*models.Policy) {}, ""},
 		"other numbers in order": {func(p *models.Policy) {
-			p.Life.GraceMonths, p.Life.SuspendBefore, p.Life.Reminders = 6, 90, []int{60, 7, 1}
+			p.Life.GraceMonths, p.Life.SuspendBefore, p.Life.SuspensionDays, p.Life.Reminders = 6, 90, 61, []int{60, 7, 1}
 		}, ""},
+		"reminders before the suspension":         {func(p *models.Policy) { p.Life.SuspensionDays = 30 }, "/life/suspension_days"},
+		"a zone spelt as a path":                  {func(p *models.Policy) { p.Zone = "././UTC" }, "/zone"},
 		"an unknown zone":                         {func(p *models.Policy) { p.Zone = "Europe/Atlantis" }, "/zone"},
 		"the machine's own zone":                  {func(p *models.Policy) { p.Zone = "Local" }, "/zone"},
 		"no zone":                                 {func(p *models.Policy) { p.Zone = "" }, "/zone"},

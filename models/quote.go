@@ -10,6 +10,7 @@ const (
 	WarnRenewalAvailable WarningKind = "renewal-available" // a live credential could be renewed instead; buying changes nothing on it (REN-2)
 	WarnTokenOld         WarningKind = "token-old"         // the token of what is renewed has passed the policy's age (MGT-6)
 	WarnRenewalReaches   WarningKind = "renewal-reaches"   // the renewed term, counted from the old expiry, ends soon or is over (REN-1)
+	WarnSuspended        WarningKind = "suspended"         // by command: a renewal does not lift that, and it ends in a revocation (MGT-3, LIF-2)
 )
 
 // Warning is one of them, about one line.

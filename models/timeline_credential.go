@@ -38,8 +38,8 @@ type LifeDates struct {
 	Notice      time.Time // E − 30, start of day
 	Expiry      time.Time // E
 	Suspension  time.Time // R − 60, start of day
-	LastInvoice time.Time // end of R − 5
-	LastRenewal time.Time // R − 1, close of business
+	LastInvoice time.Time // end of the fifth day before the last, of R where nothing is earlier
+	LastRenewal time.Time // the day before the last, close of business
 	Revocation  time.Time // end of R, or of the last day of a suspension by command if that is earlier
 	Reviewed    time.Time // the revocation at the latest, where it waits for a person
 }
@@ -57,10 +57,18 @@ func DatesOf(f LifeFacts, p Policy, bank BankDays) LifeDates {
 	return LifeDates{
 		Notice: StartOfDay(f.ExpiresAt, -p.Life.NoticeBefore, zone), Expiry: f.ExpiresAt,
 		Suspension:  StartOfDay(r, -p.Life.SuspendBefore, zone),
-		LastInvoice: StartOfDay(r, 1-p.Life.LastInvoiceBefore, zone),
-		LastRenewal: bank.CloseOfBusiness(StartOfDay(r, -p.Life.LastRenewalBefore, zone)),
+		LastInvoice: StartOfDay(last, 1-p.Life.LastInvoiceBefore, zone), // whichever revocation is near: a renewal must come before it (REN-4)
+		LastRenewal: bank.CloseOfBusiness(StartOfDay(last, -p.Life.LastRenewalBefore, zone)),
 		Revocation:  StartOfDay(last, 1, zone), Reviewed: StartOfDay(last, 1+p.Life.ReviewDays, zone),
 	}
+}
+
+// End is the moment of the revocation, in view of a review (LIF-3).
+func (d LifeDates) End(f LifeFacts) time.Time {
+	if f.Undelivered {
+		return d.Reviewed
+	}
+	return d.Revocation
 }
 
 // CredentialTimeline is what time does to a credential: what is due and not performed yet, and what is still ahead at the moment.
@@ -86,7 +94,7 @@ func CredentialTimeline(f LifeFacts, p Policy, bank BankDays, at time.Time) Time
 	}
 	if f.Undelivered {
 		t = append(t, milestone(RevocationReview, end, end, "no reminder could be delivered: the revocation waits for a person's review"))
-		end = d.Reviewed
+		end = d.End(f)
 	}
 	t = append(t, milestone(CredentialRevokes, end, d.Revocation, "the credential is revoked, for good"))
 	t = slices.DeleteFunc(t, func(m Milestone) bool {

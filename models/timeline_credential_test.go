@@ -83,7 +83,9 @@ func TestCredentialTimeline(t *testing.T) {
 		"suspended by command: bounded by 60 days": {models.LifeFacts{ExpiresAt: vendorTime(t, "2027-03-10 15:30"), SuspendedAt: new(vendorTime(t, "2026-06-01 23:59"))}, long, `
 2026-07-01 00:00 revocation_reminder
 2026-07-16 00:00 revocation_reminder
+2026-07-27 00:00 last_invoice
 2026-07-28 00:00 revocation_reminder
+2026-07-30 17:00 last_renewal
 2026-08-01 00:00 credential_revoked`},
 		"suspended late: the term's own revocation is earlier": {models.LifeFacts{ExpiresAt: vendorTime(t, "2027-03-10 15:30"), SuspendedAt: new(vendorTime(t, "2028-02-20 08:00"))},
 			vendorTime(t, "2028-02-20 09:00"), `

@@ -22,6 +22,7 @@ func EffectOf(c Credential, f LifeFacts, pinned, other Policy, pinnedBank, other
 		return e, false
 	}
 	now, then := DatesOf(f, pinned, pinnedBank), DatesOf(f, other, otherBank)
+	now.Revocation, then.Revocation = now.End(f), then.End(f)
 	e = PolicyEffect{Status: now.shown(c, at), Then: then.shown(c, at)}
 	for _, d := range []DateChange{{TermSuspended, now.Suspension, then.Suspension}, {CredentialRevokes, now.Revocation, then.Revocation}} {
 		if !d.From.Equal(d.To) && (d.From.After(at) || d.To.After(at) || e.Status != e.Then) {

@@ -14,16 +14,18 @@ func TestEffectOf(t *testing.T) {
 	for name, c := range map[string]struct {
 		expires   string
 		suspended string
+		review    bool
 		change    func(*models.LifePolicy)
 		now, then models.DisplayedStatus
 		changes   []models.MilestoneName
 	}{
-		"nothing changes":                  {"2027-09-01 09:00", "", func(*models.LifePolicy) {}, "", "", nil},
-		"a shorter year after expiry":      {"2027-09-01 09:00", "", func(p *models.LifePolicy) { p.GraceMonths = 6 }, models.ShownActive, models.ShownActive, []models.MilestoneName{models.TermSuspended, models.CredentialRevokes}},
-		"suspended at once":                {"2027-03-01 09:00", "", func(p *models.LifePolicy) { p.SuspendBefore = 300 }, models.ShownExpired, models.ShownSuspended, []models.MilestoneName{models.TermSuspended}},
-		"revoked at once":                  {"2026-12-01 09:00", "", func(p *models.LifePolicy) { p.GraceMonths = 3 }, models.ShownExpired, models.ShownRevoked, []models.MilestoneName{models.TermSuspended, models.CredentialRevokes}},
-		"a suspension by command is ended": {"2028-03-01 09:00", "2027-05-01 09:00", func(p *models.LifePolicy) { p.SuspensionDays = 20 }, models.ShownSuspended, models.ShownRevoked, []models.MilestoneName{models.CredentialRevokes}},
-		"reminders alone":                  {"2027-09-01 09:00", "", func(p *models.LifePolicy) { p.Reminders = []int{10} }, "", "", nil},
+		"nothing changes":                  {"2027-09-01 09:00", "", false, func(*models.LifePolicy) {}, "", "", nil},
+		"a shorter year after expiry":      {"2027-09-01 09:00", "", false, func(p *models.LifePolicy) { p.GraceMonths = 6 }, models.ShownActive, models.ShownActive, []models.MilestoneName{models.TermSuspended, models.CredentialRevokes}},
+		"suspended at once":                {"2027-03-01 09:00", "", false, func(p *models.LifePolicy) { p.SuspendBefore = 300 }, models.ShownExpired, models.ShownSuspended, []models.MilestoneName{models.TermSuspended}},
+		"revoked at once":                  {"2026-12-01 09:00", "", false, func(p *models.LifePolicy) { p.GraceMonths = 3 }, models.ShownExpired, models.ShownRevoked, []models.MilestoneName{models.TermSuspended, models.CredentialRevokes}},
+		"a suspension by command is ended": {"2028-03-01 09:00", "2027-04-29 09:00", false, func(p *models.LifePolicy) { p.SuspensionDays = 31 }, models.ShownSuspended, models.ShownRevoked, []models.MilestoneName{models.CredentialRevokes}},
+		"a review is cut short":            {"2026-05-28 09:00", "", true, func(p *models.LifePolicy) { p.ReviewDays = 0 }, models.ShownSuspended, models.ShownRevoked, []models.MilestoneName{models.CredentialRevokes}},
+		"reminders alone":                  {"2027-09-01 09:00", "", false, func(p *models.LifePolicy) { p.Reminders = []int{10} }, "", "", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			other := pinned
@@ -32,7 +34,7 @@ func TestEffectOf(t *testing.T) {
 			if c.suspended != "" {
 				cred.SuspendedAt, cred.SuspendedBy = new(vendorTime(t, c.suspended)), new(models.BySubscriber)
 			}
-			facts := models.LifeFacts{Phase: cred.Phase, ExpiresAt: cred.ExpiresAt, SuspendedAt: cred.SuspendedAt}
+			facts := models.LifeFacts{Phase: cred.Phase, ExpiresAt: cred.ExpiresAt, SuspendedAt: cred.SuspendedAt, Undelivered: c.review}
 			e, ok := models.EffectOf(cred, facts, pinned, other, bankOf(pinned), bankOf(other), at)
 			if ok != (c.changes != nil) {
 				t.Fatalf("%+v, %t", e, ok)

@@ -72,11 +72,10 @@ func Credential(ctx workflow.Context, in CredentialInput) error {
 // look has what is due performed, and shows where the credential stands then.
 func (c *credential) look(ctx workflow.Context) (err error) {
 	c.changed.clear()
-	asked := c.facts.NeedsPerson
 	if c.facts, err = AdvanceCredential.Run(ctx, CredentialAt{c.ID, now(ctx)}); err != nil {
 		return err
 	}
-	if c.facts.NeedsPerson != asked {
+	if c.facts.NeedsPerson != flagged(ctx) { // a step that was stuck for a while has lowered it
 		needsPerson(ctx, c.facts.NeedsPerson)
 	}
 	return show(ctx, c.facts.standing())

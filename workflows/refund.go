@@ -54,7 +54,6 @@ type refund struct {
 	facts   RefundFacts
 	card    CardAnswer
 	changed nudge
-	raised  bool // the needs-person flag
 }
 
 // Refund is the lifecycle of a refund: a second person where one is needed, the tokens that have to come back, and the money, through the
@@ -93,8 +92,7 @@ func (r *refund) advance(ctx workflow.Context) (err error) {
 			return err
 		}
 	}
-	if raise := r.card == CardRefused; r.raised != raise {
-		r.raised = raise
+	if raise := r.card == CardRefused; raise != flagged(ctx) {
 		needsPerson(ctx, raise)
 	}
 	return nil

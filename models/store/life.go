@@ -61,6 +61,7 @@ func (s *Store) CredentialTimeline(ctx context.Context, c models.Credential, at 
 }
 
 // performDue performs milestones in order until none is due: each is written down in its transaction, and may change what comes next.
+// A revocation by time waits for a renewal that was paid before it and has not taken effect yet (REN-4).
 func (s *Store) performDue(ctx context.Context, c *models.Credential, at time.Time) error {
 	p, err := s.Policy(ctx, c.PolicyVersion)
 	if err != nil {
@@ -76,9 +77,14 @@ func (s *Store) performDue(ctx context.Context, c *models.Credential, at time.Ti
 			return nil
 		}
 		m := due[0]
+		if m.Name == models.CredentialRevokes {
+			if paid, err := s.renewalPaid(ctx, c.ID, m.At); err != nil || paid {
+				return err
+			}
+		}
 		err = s.with(ctx).Exec("insert into credential_milestones (credential_id, key, at, performed_at) values (?, ?, ?, ?)", c.ID, m.Key, m.At, at).Error
 		if err == nil {
-			err = s.perform(ctx, c, m, models.DatesOf(f, p, bank(p)), p, at)
+			err = s.perform(ctx, c, due, models.DatesOf(f, p, bank(p)), p, at)
 		}
 		if err != nil {
 			return fmt.Errorf("perform %s: %w", m.Name, fault(err))
@@ -86,8 +92,22 @@ func (s *Store) performDue(ctx context.Context, c *models.Credential, at time.Ti
 	}
 }
 
-// perform does what a milestone brings.
-func (s *Store) perform(ctx context.Context, c *models.Credential, m models.Milestone, d models.LifeDates, p models.Policy, at time.Time) error {
+// renewalPaid reports whether a renewal of the credential was paid before a moment and waits for its fulfilment.
+func (s *Store) renewalPaid(ctx context.Context, credentialID string, before time.Time) (paid bool, err error) {
+	err = s.with(ctx).Raw(`
+		select exists (select from order_lines l join orders o on o.id = l.order_id join products p on p.sku = l.product_sku
+		where l.credential_id = ? and p.kind = ? and o.status = ? and o.paid_at < ?
+		  and not exists (select from refund_lines r where r.order_line_id = l.id and r.undone_at is not null))`,
+		credentialID, models.Renewal, models.OrderPaid, before).Row().Scan(&paid)
+	if err != nil {
+		err = fmt.Errorf("look for a renewal that was paid: %w", err)
+	}
+	return paid, err
+}
+
+// perform does what the first of the milestones that are due brings.
+func (s *Store) perform(ctx context.Context, c *models.Credential, due models.Timeline, d models.LifeDates, p models.Policy, at time.Time) error {
+	m := due[0]
 	switch m.Name {
 	case models.ExpiryNotice:
 		return s.tell(ctx, *c, models.NoticeExpiryAhead, m.Key+"/"+c.ID, nil, at)
@@ -104,6 +124,9 @@ func (s *Store) perform(ctx context.Context, c *models.Credential, m models.Mile
 		c.TermSuspendedAt = &m.At
 		return s.auditAndTell(ctx, *c, "credential.term_suspended", models.NoticeTermSuspended, m.Key+"/"+c.ID, day("last_renewal", d.LastRenewal, p), at)
 	case models.RevocationReminder:
+		if len(due) > 1 && due[1].Name == models.RevocationReminder { // after an outage, or a suspension that was lifted: one mail says it all
+			return nil
+		}
 		return s.tell(ctx, *c, models.NoticeRevocationReminder, reminderKey(*c, d.Revocation)+m.At.UTC().Format(time.DateOnly),
 			day("revocation", d.Revocation.Add(-1), p), at)
 	case models.RevocationReview:

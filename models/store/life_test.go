@@ -269,3 +269,60 @@ func TestRenewalAgainstRevocation(t *testing.T) {
 		}
 	}
 }
+
+// REN-4: a renewal that was paid before the revocation takes effect, however late its fulfilment; one that was paid after the last moment to renew,
+// or for nothing, is credited.
+func TestRenewalPaidInTime(t *testing.T) {
+	zone := models.DefaultPolicy().Location()
+	for name, c := range map[string]struct {
+		paid    func(end time.Time) time.Time
+		renewed bool
+	}{
+		"ten days before, fulfilled after": {func(end time.Time) time.Time { return end.AddDate(0, 0, -10) }, true},
+		"after the last moment to renew":   {func(end time.Time) time.Time { return end.Add(-time.Hour) }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, _ := registered(t)
+			e := w.credential.ExpiresAt
+			end := models.StartOfDay(models.TermEnd(e, 12, zone), 1, zone)
+			w.lives(t, e.AddDate(0, 0, -31), end.AddDate(0, 0, -20))
+			w.delivered(t)
+			o := storetest.PlacedAt(t, w.Store, storetest.Renewal(w.credential.AccountID, models.PayByInvoice, w.credential), end.AddDate(0, 0, -20))
+			w.lives(t, end.AddDate(0, 0, -20), end.AddDate(0, 0, -12))
+			w.delivered(t)
+			storetest.PayAt(t, w.Store, o, c.paid(end))
+			w.advance(t, end.Add(time.Minute)) // the engine is late
+			if c := w.current(t); c.Phase == models.CredentialRevoked {
+				t.Fatalf("revoked though a renewal was paid: %+v", c)
+			}
+			storetest.Must(t, w.FulfilOrder(t.Context(), o.Number, w.ring, end.Add(2*time.Minute)))
+			w.advance(t, end.Add(3*time.Minute))
+			got := w.current(t)
+			if renewed := got.ExpiresAt.After(e); renewed != c.renewed {
+				t.Errorf("%+v", got)
+			}
+			credited := query[int](t, w.Store, "select count(*) from credit_note_lines where order_line_id = $1", o.Lines[0].ID)
+			if (credited == 1) == c.renewed || c.renewed == (got.Phase == models.CredentialRevoked) {
+				t.Errorf("%d lines are credited, the credential is %s", credited, got.Phase)
+			}
+		})
+	}
+}
+
+// LIF-2, LIF-3: a renewal does not end the review of what a suspension by command leads to.
+func TestRenewalKeepsTheReviewOfASuspension(t *testing.T) {
+	w, _ := registered(t)
+	ctx, id := t.Context(), w.credential.ID
+	since := w.credential.ExpiresAt.AddDate(0, 0, -62)
+	storetest.Must(t, w.SuspendCredential(ctx, id, models.ByAdministrator, support, since))
+	w.lives(t, since, since.AddDate(0, 0, 61)) // no mail server takes the reminders
+	if w.current(t).ReviewSince == nil {
+		t.Fatal("no review began")
+	}
+	_, err := w.RenewCredential(ctx, id, "ol_1", 12, support, since.AddDate(0, 0, 62))
+	storetest.Must(t, err)
+	if c := w.current(t); c.ReviewSince == nil || c.Phase == models.CredentialRevoked {
+		t.Errorf("%+v", c)
+	}
+}

@@ -32,7 +32,7 @@ func (s *Store) QuoteOfOrder(ctx context.Context, o models.Order, at time.Time) 
 		if err != nil {
 			return models.Quote{}, err
 		}
-		lines[i] = pricedLine{OrderLine: line, product: product, warranty: line.ReplacementReason != nil && line.PriceMinor < product.PriceMinor}
+		lines[i] = pricedLine{OrderLine: line, product: product, warranty: line.ReplacementReason != nil && line.PriceMinor == 0}
 		if line.CredentialID == nil {
 			continue
 		}
@@ -97,7 +97,8 @@ func (s *Store) warnOfRenewal(ctx context.Context, b buying, line pricedLine) (w
 	return warnings, nil
 }
 
-// warnRenewing warns of an old token (MGT-6), and of a term that, counted from the old expiry, ends soon (REN-1).
+// warnRenewing warns of an old token (MGT-6), of a term that, counted from the old expiry, ends soon (REN-1), and of a suspension that a renewal
+// does not lift (MGT-3).
 func (s *Store) warnRenewing(ctx context.Context, st models.Standing, at time.Time) (warnings []models.Warning, err error) {
 	c := st.Credential
 	p, err := s.Policy(ctx, c.PolicyVersion)
@@ -114,6 +115,11 @@ func (s *Store) warnRenewing(ctx context.Context, st models.Standing, at time.Ti
 			warnings = append(warnings, models.Warning{Kind: models.WarnTokenOld, CredentialID: c.ID, At: &bought,
 				Detail: fmt.Sprintf("the token was bought on %s and is more than %d years old: its battery may not last another term", day(bought), p.Tokens.OldYears)})
 		}
+	}
+	if c.SuspendedAt != nil {
+		ends := models.DatesOf(models.LifeFacts{ExpiresAt: st.Window.NewExpiry, SuspendedAt: c.SuspendedAt}, p, bank(p)).Revocation
+		warnings = append(warnings, models.Warning{Kind: models.WarnSuspended, CredentialID: c.ID, At: &ends,
+			Detail: fmt.Sprintf("the credential is suspended: renewing does not lift that, and unless it is re-enabled it is revoked at the end of %s", day(ends.Add(-1)))})
 	}
 	if until := st.Window.NewExpiry; !at.Before(models.StartOfDay(until, -p.Life.NoticeBefore, p.Location())) {
 		warnings = append(warnings, models.Warning{Kind: models.WarnRenewalReaches, CredentialID: c.ID, At: &until,

@@ -19,9 +19,12 @@ func (s *Store) RenewCredential(ctx context.Context, id, orderLineID string, mon
 			return err
 		}
 		until = models.TermEnd(c.ExpiresAt, months, p.Location()).UTC()
-		err = tx.with(ctx).Table("credentials").Where("id = ? and expires_at = ?", id, c.ExpiresAt).Updates(map[string]any{
-			"expires_at": until, "expired_at": nil, "term_suspended_at": nil, "review_since": nil, "updated_at": at}).Error
-		if err != nil {
+		set := map[string]any{"expires_at": until, "expired_at": nil, "term_suspended_at": nil, "updated_at": at}
+		renewed := models.LifeFacts{ExpiresAt: until, SuspendedAt: c.SuspendedAt}
+		if at.Before(models.DatesOf(renewed, p, bank(p)).Revocation) {
+			set["review_since"] = nil // a review of what a suspension by command leads to goes on
+		}
+		if err := tx.with(ctx).Table("credentials").Where("id = ? and expires_at = ?", id, c.ExpiresAt).Updates(set).Error; err != nil {
 			return err
 		}
 		detail := map[string]string{"from": c.ExpiresAt.UTC().Format(time.RFC3339), "to": until.Format(time.RFC3339), "order_line": orderLineID}

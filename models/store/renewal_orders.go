@@ -120,9 +120,17 @@ func (s *Store) lapseIfPointless(ctx context.Context, number string, at time.Tim
 	return s.Signal(ctx, models.OrderLifecycle, number, models.SignalOrderChanged, number, at)
 }
 
-// renewLine renews what a paid line is for. What came too late is credited, and the money goes back (REN-4).
+// renewLine renews what a paid line is for. What was paid after the last moment to renew, or came after the revocation, is credited, and
+// the money goes back (LIF-1, REN-4): it would buy a term that is over at once, or none.
 func (s *Store) renewLine(ctx context.Context, o models.Order, line models.OrderLine, product models.Product, at time.Time) error {
-	_, err := s.RenewCredential(ctx, *line.CredentialID, line.ID, product.TermMonths, models.SystemActor(models.OrderLifecycle), at)
+	st, err := s.Standing(ctx, *line.CredentialID, *o.PaidAt)
+	if err != nil {
+		return err
+	}
+	if st.Credential.Phase != models.CredentialRevoked && !o.PaidAt.Before(st.Window.LastRenewal) {
+		return s.CreditLine(ctx, o, line, models.RefundTooLate, at)
+	}
+	_, err = s.RenewCredential(ctx, *line.CredentialID, line.ID, product.TermMonths, models.SystemActor(models.OrderLifecycle), at)
 	if errors.Is(err, models.CredentialIsRevoked) {
 		return s.CreditLine(ctx, o, line, models.RefundTooLate, at)
 	}
