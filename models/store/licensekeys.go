@@ -36,6 +36,9 @@ func (s *Store) FulfilOrder(ctx context.Context, number string, sealer Sealer, a
 		case state != models.OrderPaid:
 			return models.StateForbids.New("the order is %s", state).Allowing(models.Events(models.OrderMachine.Allowed(state, models.ByPerson))...)
 		}
+		if o, err = tx.OrderByNumber(ctx, number); err != nil { // as it is under the lock
+			return err
+		}
 		undone, err := tx.undoneLines(ctx, o.ID)
 		if err != nil {
 			return err
@@ -123,7 +126,7 @@ func (s *Store) ResendLicenseKey(ctx context.Context, number string, position in
 			if err != nil {
 				return err
 			}
-			return models.LineInRefund.New("line %d is refunded", position)
+			return models.LineInRefund.New("line %d is refunded", position).Allowing(orderActions(o, undone)...)
 		}
 		var old models.LicenseKey
 		err = tx.with(ctx).Raw("select * from license_keys where order_line_id = ? and status in ('issued', 'used') for update", line.ID).Scan(&old).Error
