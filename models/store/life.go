@@ -78,7 +78,7 @@ func (s *Store) performDue(ctx context.Context, c *models.Credential, at time.Ti
 		}
 		m := due[0]
 		if m.Name == models.CredentialRevokes {
-			if paid, err := s.renewalPaid(ctx, c.ID, m.At); err != nil || paid {
+			if paid, err := s.renewalPaid(ctx, c.ID, models.RenewalOf(f, p, bank(p), 0).LastRenewal); err != nil || paid {
 				return err
 			}
 		}
