@@ -59,7 +59,11 @@ func (s *Shipping) facts(ctx context.Context, sh models.Shipment, in workflows.S
 	}
 	f = workflows.ShipmentFacts{Status: sh.Status, Parcel: sh.Parcel, ProductKind: line.ProductKind, Organization: line.OrganizationID}
 	if next, ok := models.ShipmentTimeline(sh).Next(in.At); ok {
-		f.Next, f.NextAt = next.What, next.At
+		policy, err := s.Store.Policy(ctx, line.PolicyVersion)
+		if err != nil {
+			return f, err
+		}
+		f.Next, f.NextAt = next.What, next.At.In(policy.Location()) // its day is shown to people
 	}
 	return f, nil
 }

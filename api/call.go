@@ -3,9 +3,13 @@ package api
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"net/http"
 	"regexp"
 	"slices"
+	"time"
 
 	"tokendesk/models"
 	"tokendesk/models/store"
@@ -18,6 +22,15 @@ type call struct {
 	caller    caller
 	key       store.IdempotentCall // of an operation that needs one
 	resource  string               // what an earlier, interrupted call under the same key has made
+	since     time.Time            // of the first call under the key
+}
+
+// commandID names what a keyed call asks for where it is remembered for longer than the key: in the engine, and as a business key. It
+// is the same for every call that resumes the first one, and another one when a purged key is used anew. It stands in a history for
+// ever, so what the caller wrote in its key does not (SEC-5).
+func (c *call) commandID() string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s/%s/%d/%s", c.key.Principal, c.key.Operation, c.since.UnixMicro(), c.key.Key))
+	return hex.EncodeToString(sum[:16])
 }
 
 func (c *call) operation() string {

@@ -193,7 +193,7 @@ func (s *server) command(ctx context.Context, id, kind string, reason *string) (
 		return credentialCommand{}, err
 	}
 	again, err := s.asked(ctx, models.AuditEvent{Class: models.LifecycleEvents, Kind: kind, CredentialID: &id, SubjectRef: id}, why)
-	return credentialCommand{id, by, c.caller.Actor, updateID(c.key.Principal, c.key.Key), known, again}, err
+	return credentialCommand{id, by, c.caller.Actor, c.commandID(), known, again}, err
 }
 
 // resumed forgives a repeated call that finds done what the interrupted one had asked for.

@@ -44,7 +44,7 @@ func (s *server) once(c *gin.Context) {
 		c.Abort()
 		return
 	}
-	call.resource = claim.Resource
+	call.resource, call.since = claim.Resource, claim.Since
 	answer := &heldAnswer{ResponseWriter: c.Writer, status: http.StatusOK}
 	c.Writer = answer
 	c.Next()

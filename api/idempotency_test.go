@@ -138,6 +138,44 @@ func TestResumeAfterDeath(t *testing.T) {
 	}
 }
 
+// OPS-2: a key that was forgotten is a new one: what is asked for under it takes effect, the same operation as before or another one.
+func TestKeyUsedAnew(t *testing.T) {
+	h := newHouse(t)
+	p := h.holder()
+	support, admin := h.as(models.RoleSupport), h.as(models.RoleSupport)
+	key := []string{idempotencyKey, "case-1"}
+	forget := func() {
+		h.setClock(h.now().Add(49 * time.Hour))
+		if n, err := h.st.PurgeKeys(t.Context(), h.now().Add(-48*time.Hour)); err != nil || n == 0 {
+			t.Fatalf("%d keys forgotten, %v", n, err)
+		}
+	}
+	suspend := func() gen.Credential {
+		t.Helper()
+		return read[gen.Credential](h.post(support, p.path("/suspension"), map[string]any{"reason": "lost"}, key...).want(http.StatusOK))
+	}
+	reset := func() {
+		t.Helper()
+		h.post(admin, "/v1/accounts/"+p.account.ID+"/password-reset", map[string]any{"reason": "asked by telephone"}, key...).want(http.StatusNoContent)
+	}
+	for n := 1; n <= 2; n++ { // the same operation
+		reset()
+		if c := suspend(); c.Status != models.ShownSuspended || suspend().Status != models.ShownSuspended {
+			t.Fatalf("round %d: %s", n, c.Status)
+		}
+		var mails int
+		storetest.Must(t, h.st.Pool().QueryRow(t.Context(), "select count(*) from notices where kind = $1", models.NoticeTemporaryPassword).Scan(&mails))
+		if mails != n {
+			t.Errorf("round %d: %d mails with a password", n, mails)
+		}
+		h.post(support, p.path("/re-enabling"), map[string]any{"reason": "found"}).want(http.StatusOK)
+		forget()
+	}
+	if c := read[gen.Credential](h.post(support, p.path("/revocation"), confirmed, key...).want(http.StatusOK)); c.Status != models.ShownRevoked {
+		t.Errorf("another operation: %s", c.Status)
+	}
+}
+
 // A throttled call may be repeated under its key when the time has come.
 func TestThrottledCallIsNotKept(t *testing.T) {
 	h := newHouse(t)

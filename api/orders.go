@@ -2,8 +2,6 @@ package api
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 
 	"tokendesk/api/gen"
@@ -104,17 +102,11 @@ func (s *server) CancelOrder(ctx context.Context, r gen.CancelOrderRequestObject
 	if !models.OrderMachine.Allows(o.Status, models.CancelOrder) && o.Status != models.OrderCancelled {
 		return nil, models.StateForbids.New("the order is %s", o.Status).Allowing(actionsOf(ctx, s, models.OrderMachine, o.Status)...)
 	}
-	if err := s.Lifecycles.CancelOrder(ctx, o.Number, c.caller.Actor, r.Body.Reason, updateID(c.key.Principal, c.key.Key)); err != nil {
+	if err := s.Lifecycles.CancelOrder(ctx, o.Number, c.caller.Actor, r.Body.Reason, c.commandID()); err != nil {
 		return nil, fmt.Errorf("cancel order %s: %w", o.Number, err)
 	}
 	view, err := s.viewOrderNumbered(ctx, o.Number)
 	return gen.CancelOrder200JSONResponse{Body: view}, err
-}
-
-// updateID names a command in the engine. It stands in a history for ever, so what the caller wrote in its key does not (SEC-5).
-func updateID(principal, key string) string {
-	sum := sha256.Sum256([]byte(principal + "/" + key))
-	return hex.EncodeToString(sum[:16])
 }
 
 // CreateCharge lets the buyer of a declined order pay with another card (ORD-2).

@@ -34,7 +34,7 @@ func (s *server) ResetPassword(ctx context.Context, r gen.ResetPasswordRequestOb
 	if err != nil {
 		return nil, err
 	}
-	dedupe := "reset/" + updateID(c.key.Principal, c.key.Key)
+	dedupe := "reset/" + c.commandID()
 	if err := s.Store.ResetPassword(ctx, r.AccountID, s.Keyring, s.Passwords, c.caller.Actor, dedupe, s.Clock()); err != nil {
 		return nil, err
 	}

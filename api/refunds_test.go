@@ -29,7 +29,10 @@ func TestRefunds(t *testing.T) {
 	if made.header.Get("Location") != "/v1/refunds/"+r.ID || r.OrderNumber != o.Number || len(r.Lines) != 1 || r.Lines[0].Position != 1 || r.Total.Minor != 4900 {
 		t.Errorf("refund %+v", r)
 	}
-	h.post(token, path, map[string]any{"reason": "not_needed", "lines": []int{1}}).problem(models.LineInRefund)
+	again := map[string]any{"reason": "not_needed", "lines": []int{1}}
+	if p := h.post(token, path, again).problem(models.LineInRefund); !slices.Equal(p.AllowedActions, []string{"refund"}) { // the other line
+		t.Errorf("allowed are %v", p.AllowedActions)
+	}
 	storetest.Must(t, h.advanceRefund(r.ID))
 	for _, by := range []models.Secret{token, billing, h.as(models.RoleSupport)} {
 		if list := read[gen.RefundPage](h.get(by, "/v1/refunds").want(http.StatusOK)); len(list.Items) != 1 || list.Items[0].ID != r.ID {
@@ -68,6 +71,9 @@ func TestRefunds(t *testing.T) {
 	r = read[gen.Refund](h.post(billing, "/v1/orders/"+big.Number+"/refunds", map[string]any{"reason": "goodwill"}).want(http.StatusAccepted))
 	if r.Status != models.RefundRequested || !r.SecondPerson || !slices.Equal(r.AllowedActions, []string{"withdraw"}) {
 		t.Errorf("much money %+v", r)
+	}
+	if p := h.post(billing, "/v1/orders/"+big.Number+"/refunds", map[string]any{"reason": "goodwill"}).problem(models.NothingToRefund); p.AllowedActions == nil || len(p.AllowedActions) > 0 {
+		t.Errorf("allowed are %v", p.AllowedActions)
 	}
 	consent := map[string]any{"reason": "seen the contract"}
 	h.post(billing, "/v1/refunds/"+r.ID+"/approval", consent).problem(models.SecondPerson)

@@ -2,7 +2,9 @@ package api
 
 import (
 	"net/http"
+	"strings"
 	"testing"
+	"time"
 
 	"tokendesk/api/gen"
 	"tokendesk/models"
@@ -47,6 +49,36 @@ func TestRenewal(t *testing.T) {
 	p.token = p.login(p.account)
 	if c := p.shows(p.token, models.ShownActive, "resync", "suspend", "replace", "revoke"); !c.ExpiresAt.Equal(expiry) || c.Renewal.Open {
 		t.Errorf("after the payment %+v", c)
+	}
+}
+
+// LIF-4, REN-4: the order of a renewal lapses with its credential, and its timeline says so; the day is the vendor's.
+func TestTimelineOfRenewal(t *testing.T) {
+	h := newHouse(t)
+	_, err := h.st.Pool().Exec(t.Context(), `update policies set body = jsonb_set(body, '{zone}', '"Europe/Berlin"')`) // where days begin before those of UTC
+	storetest.Must(t, err)
+	p := h.holder()
+	p.at(p.credential.ExpiresAt.AddDate(1, 0, -7))
+	o := read[gen.Order](p.post(p.token, "/v1/orders", p.renewal("invoice")).want(http.StatusCreated))
+	line := read[gen.Timeline](p.get(p.token, "/v1/orders/"+o.Number+"/timeline").want(http.StatusOK))
+	end := read[gen.Timeline](p.get(p.token, p.path("/timeline")).want(http.StatusOK))
+	if len(line.Milestones) == 0 || len(end.Milestones) == 0 {
+		t.Fatalf("timelines %+v, %+v", line, end)
+	}
+	last, revoked := line.Milestones[len(line.Milestones)-1], end.Milestones[len(end.Milestones)-1]
+	if last.Name != models.OrderLapses || revoked.Name != models.CredentialRevokes || !last.At.Equal(revoked.At) {
+		t.Errorf("the order ends with %+v, the credential with %+v", last, revoked)
+	}
+	zone, err := time.LoadLocation("Europe/Berlin")
+	storetest.Must(t, err)
+	day := revoked.At.In(zone).Format(time.DateOnly)
+	if day == revoked.At.UTC().Format(time.DateOnly) {
+		t.Fatalf("%v is one day everywhere", revoked.At)
+	}
+	for _, said := range []*string{line.IfNobodyActs, end.IfNobodyActs} {
+		if said == nil || !strings.HasPrefix(*said, "on "+day+" ") {
+			t.Errorf("says %q, want %s", deref(said), day)
+		}
 	}
 }
 

@@ -11,8 +11,8 @@ import (
 )
 
 // timeline puts together where a thing stands, what was, and the milestones ahead: one shape for everything that has a life (LIF-4).
-// What happens if nobody acts is what the last of them says.
-func timeline(subject, status string, o outlook, ahead models.Timeline, at time.Time, past []models.Milestone, actions []string) gen.Timeline {
+// What happens if nobody acts is what the last of them says; its day is the vendor's, as in the mails.
+func timeline(subject, status string, o outlook, ahead models.Timeline, zone *time.Location, at time.Time, past []models.Milestone, actions []string) gen.Timeline {
 	t := gen.Timeline{Subject: subject, Status: status, At: at, WaitingFor: o.what, WaitingOn: o.on, Milestones: []models.Milestone{}, Past: past,
 		AllowedActions: actions}
 	for _, m := range ahead {
@@ -23,9 +23,15 @@ func timeline(subject, status string, o outlook, ahead models.Timeline, at time.
 	if n := len(t.Milestones); n > 0 {
 		t.Next = &t.Milestones[0]
 		last := t.Milestones[n-1]
-		t.IfNobodyActs = optional(fmt.Sprintf("on %s %s", last.At.UTC().Format(time.DateOnly), last.What))
+		t.IfNobodyActs = optional(fmt.Sprintf("on %s %s", last.At.In(zone).Format(time.DateOnly), last.What))
 	}
 	return t
+}
+
+// zone is where the days of a policy begin and end.
+func (s *server) zone(ctx context.Context, policyVersion int) (*time.Location, error) {
+	policy, err := s.Store.Policy(ctx, policyVersion)
+	return policy.Location(), err
 }
 
 // event is something that has happened, or has not.
@@ -57,7 +63,11 @@ func (s *server) GetOrderTimeline(ctx context.Context, r gen.GetOrderTimelineReq
 	if err != nil && models.KindOf(err) != models.NotFound { // a draft has none
 		return nil, err
 	}
-	policy, err := s.Store.Policy(ctx, o.PolicyVersion)
+	ahead, err := s.Store.OrderTimeline(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	zone, err := s.zone(ctx, o.PolicyVersion)
 	if err != nil {
 		return nil, err
 	}
@@ -68,13 +78,21 @@ func (s *server) GetOrderTimeline(ctx context.Context, r gen.GetOrderTimelineReq
 	past := pastOf(event{"ordered", &o.CreatedAt, "the order was recorded"}, event{"placed", o.PlacedAt, "the order was placed"},
 		event{"paid", o.PaidAt, "it was paid in full"}, event{"fulfilled", o.FulfilledAt, "what was bought was handed over"},
 		event{"cancelled", o.CancelledAt, "the order was cancelled"}, event{"refunded", o.RefundedAt, "every line was credited"})
-	return gen.GetOrderTimeline200JSONResponse(timeline(o.Number, string(o.Status), orderOutlook(o, i, shipments), models.OrderTimeline(o, i, policy),
-		s.Clock(), past, actionsOf(ctx, s, models.OrderMachine, o.Status))), nil
+	return gen.GetOrderTimeline200JSONResponse(timeline(o.Number, string(o.Status), orderOutlook(o, i, shipments), ahead,
+		zone, s.Clock(), past, actionsOf(ctx, s, models.OrderMachine, o.Status))), nil
 }
 
 // GetShipmentTimeline says what happens next with a shipment, when and why (LIF-4).
 func (s *server) GetShipmentTimeline(ctx context.Context, r gen.GetShipmentTimelineRequestObject) (gen.GetShipmentTimelineResponseObject, error) {
 	sh, parcels, err := s.shipment(ctx, r.ShipmentID)
+	if err != nil {
+		return nil, err
+	}
+	o, err := s.Store.OrderOfLine(ctx, sh.OrderLineID)
+	if err != nil {
+		return nil, err
+	}
+	zone, err := s.zone(ctx, o.PolicyVersion)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +102,7 @@ func (s *server) GetShipmentTimeline(ctx context.Context, r gen.GetShipmentTimel
 		events = append(events, event{"shipped", p.ShippedAt, fmt.Sprintf("parcel %d left", p.Number)})
 	}
 	return gen.GetShipmentTimeline200JSONResponse(timeline(sh.ID, string(sh.Status), shipmentOutlook(sh), models.ShipmentTimeline(sh),
-		s.Clock(), pastOf(events...), actionsOf(ctx, s, models.ShipmentMachine, sh.Status))), nil
+		zone, s.Clock(), pastOf(events...), actionsOf(ctx, s, models.ShipmentMachine, sh.Status))), nil
 }
 
 // GetCredentialTimeline says what happens next with a credential, when and why (LIF-4).
@@ -106,6 +124,10 @@ func (s *server) GetCredentialTimeline(ctx context.Context, r gen.GetCredentialT
 	if err != nil {
 		return nil, err
 	}
+	zone, err := s.zone(ctx, c.PolicyVersion)
+	if err != nil {
+		return nil, err
+	}
 	events := []event{{"purchased", &c.PurchasedAt, "the term of the purchase began"}, {models.CredentialExpires, c.ExpiredAt, "the term ended"},
 		{models.TermSuspended, c.TermSuspendedAt, "it was suspended, because it was not renewed"},
 		{"suspended_by_command", c.SuspendedAt, "it was suspended by a command"}, {models.RevocationReview, c.ReviewSince, "its revocation began to wait for a person"},
@@ -114,7 +136,7 @@ func (s *server) GetCredentialTimeline(ctx context.Context, r gen.GetCredentialT
 		events = append(events, event{"registered", &a.RegisteredAt, "an authenticator was registered"}, event{"locked", a.LockedAt, "an authenticator was locked"})
 	}
 	shown := st.Displayed(at)
-	return gen.GetCredentialTimeline200JSONResponse(timeline(c.ID, string(shown), credentialOutlook(c, shown), ahead, at,
+	return gen.GetCredentialTimeline200JSONResponse(timeline(c.ID, string(shown), credentialOutlook(c, shown), ahead, zone, at,
 		pastOf(events...), s.credentialActions(ctx, st, by, at))), nil
 }
 
@@ -128,9 +150,17 @@ func (s *server) GetRefundTimeline(ctx context.Context, r gen.GetRefundTimelineR
 	if err != nil {
 		return nil, err
 	}
+	o, err := s.Store.OrderOfLine(ctx, refund.Lines[0].OrderLineID)
+	if err != nil {
+		return nil, err
+	}
+	zone, err := s.zone(ctx, o.PolicyVersion)
+	if err != nil {
+		return nil, err
+	}
 	past := pastOf(event{"requested", &refund.RequestedAt, "the refund was asked for"}, event{"decided", refund.DecidedAt, "a second person decided"},
 		event{"credited", refund.CreditedAt, "the credit note was issued"}, event{"card_refunded", refund.CardRefundedAt, "the card processor gave the money back"},
 		event{"ended", refund.EndedAt, "the refund ended: " + string(refund.Status)})
-	return gen.GetRefundTimeline200JSONResponse(timeline(refund.ID, string(refund.Status), refundOutlook(refund), ahead, s.Clock(), past,
+	return gen.GetRefundTimeline200JSONResponse(timeline(refund.ID, string(refund.Status), refundOutlook(refund), ahead, zone, s.Clock(), past,
 		s.refundActions(ctx, refund))), nil
 }

@@ -4,6 +4,7 @@ import (
 	"net/mail"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -51,8 +52,8 @@ func (a Account) Validate() error {
 	return nil
 }
 
-// CheckPassword refuses a password that is too short, repeats one character, or is the account's own user id or e-mail. Fault:
-// PasswordWeak, which says which of them.
+// CheckPassword refuses a password that is too short, repeats one character, or is made of nothing but the account's own user id,
+// e-mail and name. Fault: PasswordWeak, which says which of them.
 func (a Account) CheckPassword(p Secret) error {
 	text := p.Reveal()
 	first, _ := utf8.DecodeRuneInString(text)
@@ -65,8 +66,43 @@ func (a Account) CheckPassword(p Secret) error {
 		return PasswordWeak.New("the password is shorter than %d characters", minPasswordLength).At("/password")
 	case strings.Trim(text, string(first)) == "":
 		return PasswordWeak.New("the password repeats one character").At("/password")
+	case a.spells(text):
+		return PasswordWeak.New("the password is made of the user id, the e-mail address or the name").At("/password")
 	}
 	return nil
+}
+
+// spells reports whether a text is made of nothing but the account's user id, e-mail and names, in whatever case, once or more often,
+// and what stands between them.
+func (a Account) spells(text string) bool {
+	mailbox, _, _ := strings.Cut(a.Email, "@")
+	var own []string
+	for _, part := range []string{a.UserID, a.Email, mailbox, a.FirstName, a.MiddleName, a.LastName} {
+		if part = letters(part); part != "" {
+			own = append(own, part)
+		}
+	}
+	rest := letters(text)
+	reached := make([]bool, len(rest)+1) // from the start, with whole parts
+	reached[0] = true
+	for i := range rest {
+		for _, part := range own {
+			if reached[i] && strings.HasPrefix(rest[i:], part) {
+				reached[i+len(part)] = true
+			}
+		}
+	}
+	return reached[len(rest)] && rest != ""
+}
+
+// letters is a text in lower case, without what is neither a letter nor a digit.
+func letters(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, text)
 }
 
 // Validate checks what an operator typed. Fault: InvalidRequest.

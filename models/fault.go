@@ -41,7 +41,7 @@ type Fault struct {
 	Type       *FaultType
 	Detail     string
 	Field      string        // JSON pointer of the offending member, where there is one
-	Allowed    []string      // what the present state does allow
+	Allowed    []string      // what the present state does allow; nil: the fault is about no state
 	RetryAfter time.Duration // for Throttled and Unavailable
 	cause      error
 }
@@ -85,8 +85,11 @@ func (f *Fault) At(pointer string) *Fault { f.Field = pointer; return f }
 // After says when a throttled caller may try again.
 func (f *Fault) After(d time.Duration) *Fault { f.RetryAfter = d; return f }
 
-// Allowing lists what the present state does allow.
-func (f *Fault) Allowing(actions ...string) *Fault { f.Allowed = actions; return f }
+// Allowing lists what the present state does allow; an empty list says that it is nothing.
+func (f *Fault) Allowing(actions ...string) *Fault {
+	f.Allowed = append([]string{}, actions...)
+	return f
+}
 
 // FaultOf finds the fault in an error chain; what carries none is Internal.
 func FaultOf(err error) *Fault {

@@ -235,7 +235,7 @@ func RefundTimeline(r Refund, p Policy) Timeline {
 	case r.Status == RefundReturning && r.ReturnBy != nil:
 		return Timeline{
 			{Name: RefundReturnReminder, At: StartOfDay(*r.ReturnBy, -p.Refund.ReturnReminder-1, zone), What: "the buyer is reminded to send the token back"},
-			{Name: RefundLapses, At: *r.ReturnBy, What: "what has not come back is not refunded"},
+			{Name: RefundLapses, At: r.ReturnBy.In(zone), What: "what has not come back is not refunded"},
 		}
 	case r.Status == RefundPaying && r.BankDue().Minor > 0:
 		return Timeline{{Name: RefundPayoutDue, At: StartOfDay(*r.CreditedAt, p.Refund.PayoutDays+1, zone),

@@ -55,7 +55,7 @@ func DatesOf(f LifeFacts, p Policy, bank BankDays) LifeDates {
 		}
 	}
 	return LifeDates{
-		Notice: StartOfDay(f.ExpiresAt, -p.Life.NoticeBefore, zone), Expiry: f.ExpiresAt,
+		Notice: StartOfDay(f.ExpiresAt, -p.Life.NoticeBefore, zone), Expiry: f.ExpiresAt.In(zone),
 		Suspension:  StartOfDay(r, -p.Life.SuspendBefore, zone),
 		LastInvoice: StartOfDay(last, 1-p.Life.LastInvoiceBefore, zone), // whichever revocation is near: a renewal must come before it (REN-4)
 		LastRenewal: bank.CloseOfBusiness(StartOfDay(last, -p.Life.LastRenewalBefore, zone)),

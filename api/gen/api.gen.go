@@ -1075,8 +1075,8 @@ type PolicyTokens struct {
 
 // Problem A problem document (RFC 9457).
 type Problem struct {
-	// AllowedActions What the present state allows.
-	AllowedActions []string `json:"allowed_actions,omitempty"`
+	// AllowedActions What the present state allows. An empty list says that it is nothing; where it is missing, the problem is about no state.
+	AllowedActions []string `json:"allowed_actions,omitzero"`
 
 	// Detail About this occurrence.
 	Detail *string `json:"detail,omitempty"`

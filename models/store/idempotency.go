@@ -37,10 +37,12 @@ type IdempotentAnswer struct {
 }
 
 // IdempotencyClaim is what a call may do: give the answer again if there is one, else do its work. Resource is what an
-// earlier call under the key has made before it was interrupted; the work goes on from there.
+// earlier call under the key has made before it was interrupted; the work goes on from there. Since is the first use of the key: the
+// same for every call that resumes it, another one when the key is used anew after it was purged.
 type IdempotencyClaim struct {
 	Answer   *IdempotentAnswer
 	Resource string
+	Since    time.Time
 }
 
 type idempotencyRow struct {
@@ -67,11 +69,13 @@ func (s *Store) ClaimKey(ctx context.Context, c IdempotentCall, vault Vault, at 
 	if err != nil {
 		return claim, fmt.Errorf("claim an idempotency key: %w", err)
 	}
+	at = at.Truncate(time.Microsecond) // as the database keeps it
 	row := idempotencyRow{Principal: c.Principal, Key: c.Key, Operation: c.Operation, RequestHash: sealed, LockedUntil: at.Add(lease), CreatedAt: at}
 	err = s.InTx(ctx, func(tx *Store) error {
 		created := tx.with(ctx).Clauses(clause.OnConflict{DoNothing: true}).
 			Select("Principal", "Key", "Operation", "RequestHash", "LockedUntil", "CreatedAt").Create(&row)
 		if created.Error != nil || created.RowsAffected == 1 {
+			claim = IdempotencyClaim{Since: at}
 			return created.Error
 		}
 		claim, err = tx.takeOver(ctx, c, vault, at, lease)
@@ -100,7 +104,7 @@ func (s *Store) takeOver(ctx context.Context, c IdempotentCall, vault Vault, at 
 	case row.LockedUntil.After(at):
 		return IdempotencyClaim{}, models.IdempotencyKeyInFlight.New("").After(row.LockedUntil.Sub(at))
 	}
-	return IdempotencyClaim{Resource: deref(row.Resource)}, s.changeKey(ctx, c, map[string]any{"locked_until": at.Add(lease)})
+	return IdempotencyClaim{Resource: deref(row.Resource), Since: row.CreatedAt}, s.changeKey(ctx, c, map[string]any{"locked_until": at.Add(lease)})
 }
 
 // NoteResource notes what a call has made, in the transaction that makes it: a repeated call resumes it.

@@ -86,7 +86,7 @@ func (s *Store) refundableLines(ctx context.Context, o models.Order, positions [
 		case p < 1 || p > len(o.Lines):
 			return nil, models.NoSuchThing.New("the order has no line %d", p).At("/lines/" + strconv.Itoa(i))
 		case taken[o.Lines[p-1].ID]:
-			return nil, models.LineInRefund.New("line %d", p).At("/lines/" + strconv.Itoa(i))
+			return nil, models.LineInRefund.New("line %d", p).At("/lines/" + strconv.Itoa(i)).Allowing(orderActions(o, taken)...)
 		}
 	}
 	for _, l := range o.Lines {
@@ -99,9 +99,18 @@ func (s *Store) refundableLines(ctx context.Context, o models.Order, positions [
 		lines = append(lines, l)
 	}
 	if len(lines) == 0 {
-		return nil, models.NothingToRefund.New("every line is in a refund").Allowing()
+		return nil, models.NothingToRefund.New("every line is in a refund").Allowing(orderActions(o, taken)...)
 	}
 	return lines, nil
+}
+
+// orderActions are what people may do with an order whose lines are in refunds, for a refusal: no refund where none of them is left.
+func orderActions(o models.Order, taken map[string]bool) []string {
+	actions := models.OrderMachine.Allowed(o.Status, models.ByPerson)
+	if !slices.ContainsFunc(o.Lines, func(l models.OrderLine) bool { return !taken[l.ID] }) {
+		actions = slices.DeleteFunc(actions, func(e models.OrderEvent) bool { return e == models.RefundOrder })
+	}
+	return models.Events(actions)
 }
 
 // openRefund writes a request down and starts its lifecycle.
