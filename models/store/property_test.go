@@ -43,7 +43,7 @@ func TestAnythingInAnyOrder(t *testing.T) {
 	}
 	storetest.Must(t, flag.Set("rapid.steps", "100"))
 	var missing []string
-	for round := range 5 { // chance alone may leave a kind of end unseen: then more is thrown, into a new house
+	for round := range 10 { // chance alone may leave a kind of end unseen: then more is thrown, into a new house
 		st, ring := storetest.New(t), storetest.Keyring(t)
 		org := storetest.Organization(t, st)
 		rapid.Check(t, func(r *rapid.T) {
@@ -54,7 +54,7 @@ func TestAnythingInAnyOrder(t *testing.T) {
 				"": w.check, "time passes": w.timePasses, "stock arrives": w.stockArrives, "order": w.order, "pay": w.pay, "cancel": w.cancel,
 				"fulfil": w.fulfil, "resend": w.resend, "pack": w.pack, "label": w.label, "carrier": w.carrier, "activate": w.activate,
 				"register": w.register, "verify": w.verify, "go on": w.goOn, "go further": w.goOn, "go on still": w.goOn,
-				"charge": w.charge, "refund": w.refund, "decide": w.decide, "send back": w.sendBack, "advance refund": w.advanceRefund, "give back": w.giveBack,
+				"charge": w.charge, "refund": w.refund, "decide": w.decide, "send back": w.sendBack, "advance refund": w.advanceRefund, "give back": w.giveBack, "refund goes on": w.refundGoesOn, "refund goes further": w.refundGoesOn,
 				"renew": w.renew, "replace": w.replace, "suspend": w.suspend, "re-enable": w.reenable, "revoke": w.revoke, "live on": w.liveOn, "live long": w.liveLong,
 			})
 		})
@@ -65,7 +65,7 @@ func TestAnythingInAnyOrder(t *testing.T) {
 		}
 		t.Logf("chance led to no %s", missing)
 	}
-	t.Errorf("five rounds led to no %s", missing)
+	t.Errorf("ten rounds led to no %s", missing)
 }
 
 // unseen names the kinds of end that chance has not led to yet.

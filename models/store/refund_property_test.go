@@ -131,6 +131,30 @@ func (w *world) advanceRefund(r *rapid.T) {
 	}
 }
 
+// refundGoesOn does to a refund what would happen to it next if all went well.
+func (w *world) refundGoesOn(r *rapid.T) {
+	ctx, refund := context.Background(), w.oneRefund(r)
+	switch refund.Status {
+	case models.RefundRequested:
+		tolerated(r, w.st.ApproveRefund(ctx, refund.ID, rapid.SampledFrom([]models.Actor{billing, billing2}).Draw(r, "who"), w.at))
+	case models.RefundReturning:
+		expected, err := w.st.ExpectedReturns(ctx, refund)
+		tolerated(r, err)
+		for _, e := range expected {
+			if e.ReceivedAt == nil && e.Serial != "" {
+				_, err := w.st.RecordReturn(ctx, e.Serial, models.ReturnedUnopened, atWarehouse, w.at)
+				tolerated(r, err)
+			}
+		}
+		_, err = w.st.AdvanceRefund(ctx, refund.ID, w.at)
+		tolerated(r, err)
+	case models.RefundPaying:
+		if _, err := w.st.IntendCardRefund(ctx, refund.ID, w.at); err == nil && refund.CardDue().Minor > 0 {
+			tolerated(r, w.st.CardRefunded(ctx, refund.ID, w.at))
+		}
+	}
+}
+
 // giveBack moves the money of a refund, as the card processor, or as billing.
 func (w *world) giveBack(r *rapid.T) {
 	ctx, refund := context.Background(), w.oneRefund(r)

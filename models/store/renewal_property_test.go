@@ -37,26 +37,36 @@ func (w *world) begin(r *rapid.T) {
 	if rapid.IntRange(0, 3).Draw(r, "begins without") == 0 {
 		return
 	}
-	var waiting int // whoever waits longer is served first
-	if err := w.st.Pool().QueryRow(context.Background(), "select count(*) from shipments where status in ('requested', 'backordered', 'reshipping')").Scan(&waiting); err != nil {
-		r.Fatal(err)
-	}
-	storetest.Stock(w.t, w.st, w.ring, storetest.TokenModel, storetest.EventDevice, waiting)
+	w.stockForAll(r)
 	c, device := storetest.Registered(w.t, w.st, w.ring, w.buyer, storetest.EventDevice, w.at)
 	o, err := w.st.OrderOfLine(context.Background(), c.OrderLineID)
 	tolerated(r, err)
 	w.orders, w.devices[device.Serial] = append(w.orders, o.Number), device
 }
 
+// stockForAll brings a token for everybody who waits for one: whoever waits longer is served first.
+func (w *world) stockForAll(r *rapid.T) {
+	var waiting int
+	if err := w.st.Pool().QueryRow(context.Background(), "select count(*) from shipments where status in ('requested', 'backordered', 'reshipping')").Scan(&waiting); err != nil {
+		r.Fatal(err)
+	}
+	storetest.Stock(w.t, w.st, w.ring, storetest.TokenModel, storetest.EventDevice, waiting)
+}
+
 // forCredential drafts an order about a credential, and mostly goes a part of its way. It returns how far it came.
-func (w *world) forCredential(r *rapid.T, n models.NewOrder) models.Order {
+func (w *world) forCredential(r *rapid.T, n models.NewOrder, steps ...int) models.Order {
 	o, err := w.st.DraftOrder(context.Background(), n, w.at)
 	tolerated(r, err)
 	if err != nil {
 		return o
 	}
 	w.orders = append(w.orders, o.Number)
-	for range rapid.SampledFrom([]int{0, 1, 2, 4, 7, 7}).Draw(r, "steps") {
+	for range rapid.SampledFrom(steps).Draw(r, "steps") {
+		all, err := w.st.ShipmentsOfOrder(context.Background(), o.ID)
+		tolerated(r, err)
+		if len(all) > 0 && all[0].Status == models.ShipmentShipped {
+			break
+		}
 		w.goOnWith(r, o)
 		if o, err = w.st.OrderByNumber(context.Background(), o.Number); err != nil {
 			r.Fatal(err)
@@ -77,16 +87,20 @@ func (w *world) renew(r *rapid.T) {
 	if rapid.IntRange(0, 4).Draw(r, "more") == 0 {
 		n.Lines = append(n.Lines, models.NewOrderLine{ProductSKU: storetest.TokenSKU})
 	}
-	w.forCredential(r, n)
+	o := w.forCredential(r, n, 0, 1, 1, 2, 4, 4)
+	if o.Status == models.OrderPlaced && rapid.SampledFrom([]bool{true, false, false}).Draw(r, "and is revoked") {
+		tolerated(r, w.st.RevokeCredential(context.Background(), models.Revocation{CredentialID: c.ID, Reason: models.RevokeNotNeeded, By: suspender(r)}, w.ring, storetest.Hasher, models.Actor{ID: w.buyer.ID}, w.at))
+	}
 }
 
 // replace orders another token; where it arrives, the old one is mostly revoked, and it is registered.
 func (w *world) replace(r *rapid.T) {
 	ctx, c := context.Background(), w.credential(r)
 	reason := rapid.SampledFrom([]models.ReplacementReason{models.ReplaceErr, models.ReplaceDeadBattery, models.ReplaceLost, models.ReplaceDamaged}).Draw(r, "reason")
-	o := w.forCredential(r, storetest.Replacement(w.buyer.ID, models.PayByInvoice, c, reason))
+	w.stockForAll(r)
+	o := w.forCredential(r, storetest.Replacement(w.buyer.ID, models.PayByInvoice, c, reason), 0, 2, 4, 8, 8, 8)
 	all, err := w.st.ShipmentsOfOrder(ctx, o.ID)
-	if err != nil || len(all) == 0 || rapid.IntRange(0, 3).Draw(r, "arrives") == 0 {
+	if err != nil || len(all) == 0 || rapid.SampledFrom([]bool{true, false, false}).Draw(r, "is left alone") {
 		return
 	}
 	_, parcels, err := w.st.Shipment(ctx, all[0].ID)
