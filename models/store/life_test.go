@@ -326,3 +326,29 @@ func TestRenewalKeepsTheReviewOfASuspension(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 }
+
+// REN-4, LIF-2: what was paid for a term that never begins, because a suspension by command ended in the revocation before, goes back.
+func TestUnbegunRenewalIsCredited(t *testing.T) {
+	w, _ := registered(t)
+	ctx, e := t.Context(), w.credential.ExpiresAt
+	since := e.AddDate(0, 0, -61)
+	storetest.Must(t, w.SuspendCredential(ctx, w.credential.ID, models.ByAdministrator, support, since))
+	n := storetest.Renewal(w.credential.AccountID, models.PayByInvoice, w.credential)
+	q, err := w.QuoteOrder(ctx, n, e.AddDate(0, 0, -20))
+	storetest.Must(t, err)
+	if len(q.Lines[0].Warnings) != 1 || q.Lines[0].Warnings[0].Kind != models.WarnSuspended {
+		t.Errorf("warnings %+v", q.Lines[0].Warnings)
+	}
+	o := storetest.PlacedAt(t, w.Store, n, e.AddDate(0, 0, -20))
+	storetest.PayAt(t, w.Store, o, e.AddDate(0, 0, -19))
+	storetest.Must(t, w.FulfilOrder(ctx, o.Number, w.ring, e.AddDate(0, 0, -19)))
+	w.lives(t, since, e.AddDate(0, 0, -3))
+	w.delivered(t)
+	w.advance(t, e.Add(-time.Hour))
+	if c := w.current(t); c.Phase != models.CredentialRevoked {
+		t.Fatalf("%+v", c)
+	}
+	if credited := query[int](t, w.Store, "select count(*) from credit_note_lines where order_line_id = $1", o.Lines[0].ID); credited != 1 {
+		t.Errorf("%d lines are credited", credited)
+	}
+}

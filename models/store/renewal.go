@@ -27,6 +27,9 @@ func (s *Store) RenewCredential(ctx context.Context, id, orderLineID string, mon
 		if err := tx.with(ctx).Table("credentials").Where("id = ? and expires_at = ?", id, c.ExpiresAt).Updates(set).Error; err != nil {
 			return err
 		}
+		if err := tx.recordRenewal(ctx, orderLineID, id, c.ExpiresAt, until); err != nil {
+			return err
+		}
 		detail := map[string]string{"from": c.ExpiresAt.UTC().Format(time.RFC3339), "to": until.Format(time.RFC3339), "order_line": orderLineID}
 		if err := tx.auditCredential(ctx, *c, "credential.renewed", actor, detail, at); err != nil {
 			return err

@@ -77,8 +77,8 @@ func (s *Store) lockCredentials(ctx context.Context, ids []string) error {
 //
 // Only an order in which nothing else is left lapses: one with lines for other credentials, or new ones, goes on, and what came too late
 // is credited once it is paid. Nor does an order whose card is just being charged: taken money is credited and refunded, and a declined charge
-// lets the order lapse. When the renewal window closes nothing happens yet: an invoice that was asked for in time renews as long
-// as there is something to renew. Money that still arrives after the end lands in unapplied cash (ORD-4).
+// lets the order lapse. When the renewal window closes nothing happens to an order yet: what is paid from then on is credited by fulfilment.
+// Money that still arrives after the end lands in unapplied cash (ORD-4).
 func (s *Store) LapseRenewals(ctx context.Context, credentialID string, at time.Time) error {
 	var numbers []string
 	err := s.with(ctx).Raw(`
@@ -118,6 +118,26 @@ func (s *Store) lapseIfPointless(ctx context.Context, number string, at time.Tim
 		return err
 	}
 	return s.Signal(ctx, models.OrderLifecycle, number, models.SignalOrderChanged, number, at)
+}
+
+// creditUnbegun gives back the renewals of a credential that is revoked before the renewed term began: money is never kept for nothing (REN-4).
+// It joins the revocation's transaction.
+func (s *Store) creditUnbegun(ctx context.Context, credentialID string, at time.Time) error {
+	var lines []models.OrderLine
+	err := s.with(ctx).Raw(`
+		select l.* from renewals r join order_lines l on l.id = r.order_line_id join orders o on o.id = l.order_id
+		where r.credential_id = ? and r.expired_from > ? and o.status = ?
+		  and not exists (select from refund_lines f where f.order_line_id = l.id and f.dropped_at is null and f.undone_at is not null)
+		order by r.expired_from desc`, credentialID, at, models.OrderFulfilled).Scan(&lines).Error
+	if err != nil {
+		return fmt.Errorf("look for renewals that have not begun: %w", err)
+	}
+	for _, l := range lines {
+		if err := s.CreditLine(ctx, models.Order{ID: l.OrderID}, l, models.RefundImpossible, at); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // renewLine renews what a paid line is for. What was paid after the last moment to renew, or came after the revocation, is credited, and

@@ -107,6 +107,12 @@ func (s *Store) revokeAll(ctx context.Context, c *models.Credential, reason mode
 	if err := s.LapseRenewals(ctx, c.ID, at); err != nil {
 		return err
 	}
+	if err := s.undoReplacements(ctx, c.ID, at); err != nil {
+		return err
+	}
+	if err := s.creditUnbegun(ctx, c.ID, at); err != nil {
+		return err
+	}
 	return s.auditCredential(ctx, *c, "credential.revoked", actor, map[string]string{"reason": string(reason)}, at)
 }
 

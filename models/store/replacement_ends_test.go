@@ -1,0 +1,163 @@
+package store_test
+
+import (
+	"testing"
+
+	"tokendesk/models"
+	"tokendesk/models/store/storetest"
+)
+
+// waiting orders a replacement at its price that waits for stock.
+func (w renewing) waiting(t *testing.T) models.Order {
+	t.Helper()
+	return storetest.FulfilledAt(t, w.Store, w.ring, storetest.Replacement(w.person.ID, models.PayByInvoice, w.credential, models.ReplaceLost), storetest.At)
+}
+
+// MGT-4, MGT-6, ORD-5: the token was revoked because a replacement was under way; that one is refunded: nothing lives and nothing will, so
+// the credential ends in the same transaction, and the person is told. No more than the line is credited.
+func TestRefundOfLastReplacementRevokes(t *testing.T) {
+	t.Parallel()
+	for name, left := range map[string]bool{"waits for stock": false, "was sent": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newRenewing(t)
+			s := w.shop(t)
+			var o models.Order
+			var d *storetest.Device
+			if left {
+				o, d = w.replaced(t, models.ReplaceLost, storetest.At)
+			} else {
+				o = w.waiting(t)
+			}
+			w.revokeToken(t, storetest.At)
+			if c := w.again(t); c.Phase != models.PendingRegistration {
+				t.Fatalf("the credential is %s", c.Phase)
+			}
+			r := s.request(o)
+			if left {
+				if c := w.again(t); c.Phase != models.PendingRegistration {
+					t.Fatalf("while the token is out the credential is %s", c.Phase)
+				}
+				_, err := s.RecordReturn(t.Context(), d.Serial, models.ReturnedUnopened, atWarehouse, storetest.At)
+				storetest.Must(t, err)
+				s.advance(r, storetest.At)
+			}
+			s.wantStatus(r, models.RefundPaying)
+			if c := w.again(t); c.Phase != models.CredentialRevoked || c.RevokeReason == nil || *c.RevokeReason != models.RevokeRefunded {
+				t.Errorf("the credential is %s, %v", c.Phase, c.RevokeReason)
+			}
+			if n := query[int](t, w.Store, "select count(*) from notices where kind = 'revoked' and subject_ref = $1 and account_id = $2", w.credential.ID, w.person.ID); n != 1 {
+				t.Errorf("the person was told %d times", n)
+			}
+			if n := query[int](t, w.Store, "select count(*) from credit_notes"); n != 1 {
+				t.Errorf("%d credit notes", n)
+			}
+			s.wantBalances(map[string]int64{"refunds_payable": -o.TotalMinor})
+		})
+	}
+}
+
+// MGT-4, ORD-5: a replacement that has not left is credited once when its credential ends, however that ends, and is not packed any more; one
+// that has left is neither waited for nor credited.
+func TestEndOfCredentialCreditsReplacement(t *testing.T) {
+	t.Parallel()
+	end := map[string]func(*testing.T, renewing, shop){
+		"by command": func(t *testing.T, w renewing, _ shop) { w.revoke(t, storetest.At) },
+		"by time": func(t *testing.T, w renewing, _ shop) {
+			if _, err := w.AdvanceCredential(t.Context(), w.credential.ID, w.eve(t)); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"by the refund of the purchase": func(t *testing.T, w renewing, s shop) {
+			_, err := s.RecordReturn(t.Context(), w.device.Serial, models.ReturnedOpened, atWarehouse, storetest.At)
+			storetest.Must(t, err)
+			bought, err := w.OrderOfLine(t.Context(), w.credential.OrderLineID)
+			storetest.Must(t, err)
+			s.wantStatus(s.request(storetest.Order(t, w.Store, bought.Number)), models.RefundPaying)
+		},
+	}
+	for name, how := range end {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newRenewing(t)
+			s := w.shop(t)
+			o := w.waiting(t)
+			how(t, w, s)
+			if c := w.again(t); c.Phase != models.CredentialRevoked {
+				t.Fatalf("the credential is %s", c.Phase)
+			}
+			if got := query[string](t, w.Store, "select reason || ' ' || total_minor from refunds where order_id = $1", o.ID); got != "cannot_be_fulfilled 2500" {
+				t.Errorf("refund: %s", got)
+			}
+			s.wantOrder(o, models.OrderRefunded)
+			if got := query[string](t, w.Store, "select status from shipments where order_line_id = $1", o.Lines[0].ID); got != "cancelled" {
+				t.Errorf("the shipment is %s", got)
+			}
+		})
+	}
+	t.Run("it has left", func(t *testing.T) {
+		t.Parallel()
+		w := newRenewing(t)
+		s := w.shop(t)
+		o, d := w.replaced(t, models.ReplaceLost, storetest.At)
+		w.revoke(t, storetest.At)
+		s.wantOrder(o, models.OrderFulfilled)
+		wantFault(t, w.bind(t, d, storetest.At), models.ActionNotPossible)
+	})
+}
+
+// MGT-4, ORD-5: a replacement that waits in a refund when its credential is revoked is credited once.
+func TestRefundedReplacementIsCreditedOnce(t *testing.T) {
+	t.Parallel()
+	w := newRenewing(t)
+	s := w.shop(t)
+	o := w.waiting(t)
+	_, err := s.RequestRefund(t.Context(), models.RefundRequest{OrderNumber: o.Number, Reason: models.RefundMistake}, models.Actor{ID: o.BuyerID},
+		storetest.At.AddDate(0, 0, 60)) // so late that a second person decides
+	storetest.Must(t, err)
+	w.revoke(t, storetest.At.AddDate(0, 0, 61))
+	if got := query[string](t, w.Store, "select string_agg(status || ' ' || reason, ', ' order by requested_at) from refunds where order_id = $1", o.ID); got != "withdrawn ordered_by_mistake, paying cannot_be_fulfilled" {
+		t.Errorf("refunds: %s", got)
+	}
+	s.wantBalances(map[string]int64{"refunds_payable": -2500})
+}
+
+// ORD-5: a term that had begun when its credential was revoked is not refunded; one that had not is.
+func TestBegunTermOfRevokedCredential(t *testing.T) {
+	t.Parallel()
+	for name, begun := range map[string]bool{"begun": true, "not begun": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newRenewing(t)
+			s := w.shop(t)
+			o := storetest.FulfilledAt(t, w.Store, w.ring, storetest.Renewal(w.person.ID, models.PayByInvoice, w.credential), storetest.BeforeExpiry(w.credential, 20))
+			at, want := storetest.BeforeExpiry(w.credential, 1), (*models.FaultType)(nil)
+			if begun {
+				at, want = w.credential.ExpiresAt.AddDate(0, 10, 0), models.LineNotRefundable
+			}
+			w.revoke(t, at)
+			_, err := s.requestAt(o, w.credential.ExpiresAt.AddDate(0, 11, 0))
+			wantFault(t, err, want)
+		})
+	}
+}
+
+// ORD-5, REN-1: taking a renewal back restores the day on which the term ended, also where the years differ by the 29th of February.
+func TestRenewalTakenBackAroundLeapDay(t *testing.T) {
+	t.Parallel()
+	w := newRenewing(t)
+	s := w.shop(t)
+	zone := models.DefaultPolicy().Location()
+	for _, day := range []string{"2028-02-28", "2028-02-29", "2028-03-01"} {
+		if _, err := w.Pool().Exec(t.Context(), "update credentials set expires_at = ($1 || ' 23:59:59.999999')::timestamp at time zone $2 where id = $3", day, zone.String(), w.credential.ID); err != nil {
+			t.Fatal(err)
+		}
+		before := w.again(t)
+		o := storetest.FulfilledAt(t, w.Store, w.ring, storetest.Renewal(w.person.ID, models.PayByInvoice, before), storetest.BeforeExpiry(before, 20))
+		_, err := s.requestAt(o, storetest.BeforeExpiry(before, 10))
+		storetest.Must(t, err)
+		if c := w.again(t); !c.ExpiresAt.Equal(before.ExpiresAt) {
+			t.Errorf("%s became %s", before.ExpiresAt.In(zone), c.ExpiresAt.In(zone))
+		}
+	}
+}
