@@ -92,14 +92,21 @@ func newHouse(t testing.TB, change ...func(*Config)) *house {
 // readSpecification is a house of paper: there is nothing but the specification.
 func readSpecification(t testing.TB) *house {
 	t.Helper()
-	h := &house{t: t}
-	var err error
-	h.doc, err = openapi3.NewLoader().LoadFromData(specification)
+	read, err := readOnce()
 	storetest.Must(t, err)
-	h.router, err = gorillamux.NewRouter(h.doc)
-	storetest.Must(t, err)
-	return h
+	return &house{t: t, doc: read.doc, router: read.router}
 }
+
+// readOnce reads the specification for all houses: it takes longer than most tests, and nobody changes it.
+var readOnce = sync.OnceValues(func() (read struct {
+	doc    *openapi3.T
+	router routers.Router
+}, err error) {
+	if read.doc, err = openapi3.NewLoader().LoadFromData(specification); err == nil {
+		read.router, err = gorillamux.NewRouter(read.doc)
+	}
+	return read, err
+})
 
 type lockedWriter struct {
 	mu sync.Mutex

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -54,8 +55,10 @@ type operations map[string]*operation
 
 func (o operations) find(method, path string) *operation { return o[method+" "+path] }
 
-// loadOperations reads the specification.
-func loadOperations() (operations, error) {
+// loadOperations reads the specification, once: nobody changes what it says.
+var loadOperations = sync.OnceValues(readOperations)
+
+func readOperations() (operations, error) {
 	doc, err := openapi3.NewLoader().LoadFromData(specification)
 	if err != nil {
 		return nil, fmt.Errorf("read the API's specification: %w", err)
