@@ -83,13 +83,16 @@ var credentialRuns = []run{
 		h.revoke(models.RevokeStolen, "")
 	})},
 	{name: "revoked_unregistered", floor: 4, live: hold(func(h *holder) { h.revoke(models.RevokeNotNeeded, "") })},
+	{name: "revoked_unproofed", floor: 4, live: holdOf(storetest.ProofedTokenSKU, func(h *holder) { h.revoke(models.RevokeNotNeeded, "") })},
 }
 
 // hold begins with a holder who has bought, received and activated.
-func hold(live func(*holder)) func(*ground) string {
+func hold(live func(*holder)) func(*ground) string { return holdOf(storetest.TokenSKU, live) }
+
+func holdOf(sku string, live func(*holder)) func(*ground) string {
 	return func(g *ground) string {
 		h := &holder{ground: g}
-		p := &purchase{ground: g}
+		p := &purchase{ground: g, sku: sku}
 		p.draft("")
 		storetest.Must(g, g.st.PlaceOrder(g.Context(), p.number, now()))
 		storetest.Pay(g, g.st, p.order(), p.order().TotalMinor, "all")

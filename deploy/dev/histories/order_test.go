@@ -1,6 +1,8 @@
 package histories
 
 import (
+	"cmp"
+
 	"tokendesk/activities/gateway/sandbox"
 	"tokendesk/models"
 	"tokendesk/models/store"
@@ -10,6 +12,7 @@ import (
 // purchase is one order on the real engine.
 type purchase struct {
 	*ground
+	sku    string // of what is bought; empty: a token without proofing
 	number string
 }
 
@@ -122,7 +125,7 @@ func (p *purchase) draft(card models.Secret) {
 	if card != "" {
 		method = models.PayByCard
 	}
-	n := storetest.NewOrder(p.buyer.ID, method, storetest.TokenSKU)
+	n := storetest.NewOrder(p.buyer.ID, method, cmp.Or(p.sku, storetest.TokenSKU))
 	n.CardPaymentMethod = card
 	o, err := p.st.DraftOrder(p.Context(), n, now())
 	storetest.Must(p, err)
