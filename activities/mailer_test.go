@@ -179,7 +179,7 @@ func TestEveryNoticeComposes(t *testing.T) {
 	all, err := st.ShipmentsOfOrder(t.Context(), o.ID)
 	storetest.Must(t, err)
 	about := map[string][]models.NoticeKind{
-		o.Number:  {models.NoticeOrderConfirmation, models.NoticeCardDeclined, models.NoticeInvoiceReminder, models.NoticePaymentPartial, models.NoticeOrderCancelled, models.NoticeLicenseKey},
+		o.Number:  {models.NoticeOrderConfirmation, models.NoticeCardDeclined, models.NoticeInvoiceReminder, models.NoticePaymentPartial, models.NoticePaymentUnapplied, models.NoticeOrderCancelled, models.NoticeLicenseKey},
 		all[0].ID: {models.NoticeShipped, models.NoticeDelivered, models.NoticeLate, models.NoticeReshipped},
 		c.ID:      {models.NoticeActivated, models.NoticeRegistered, models.NoticeLocked, models.NoticeExpired},
 	}

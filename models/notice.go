@@ -11,6 +11,7 @@ const (
 	NoticeCardDeclined      NoticeKind = "card_declined"
 	NoticeInvoiceReminder   NoticeKind = "invoice_reminder"
 	NoticePaymentPartial    NoticeKind = "payment_partial"
+	NoticePaymentUnapplied  NoticeKind = "payment_unapplied" // params received, rest
 	NoticeOrderCancelled    NoticeKind = "order_cancelled"
 	NoticeLicenseKey        NoticeKind = "license_key"
 	NoticeShipped           NoticeKind = "shipped"

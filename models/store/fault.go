@@ -18,6 +18,7 @@ var byConstraint = map[string]*models.FaultType{
 	"license_keys_not_refunded":  models.LineInRefund,
 	"payouts_once":               models.PayoutRecorded,
 	"refund_lines_once":          models.LineInRefund,
+	"unapplied_payouts_once":     models.PayoutRecorded,
 }
 
 // fault maps an error of the database to a fault, by PostgreSQL's error code and constraint name.

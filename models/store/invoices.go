@@ -37,6 +37,9 @@ func (s *Store) voidInvoice(ctx context.Context, o models.Order, at time.Time) e
 	if err := invoices.move(s.with(ctx), i.ID, models.VoidInvoice, at, map[string]any{"voided_at": at, "paid_minor": 0}); err != nil {
 		return err
 	}
+	if err := s.reportUnappliedOf(ctx, i.ID, at); err != nil {
+		return err
+	}
 	// What was paid in part becomes unapplied cash: a void invoice keeps no money.
 	return s.post(ctx, entry{Kind: "invoice_voided", Ref: i.Number, Currency: i.Currency, At: at},
 		posting{"receivable", -(i.TotalMinor - i.PaidMinor)}, posting{"deferred_revenue", i.TotalMinor}, posting{"unapplied_cash", -i.PaidMinor})

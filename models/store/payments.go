@@ -26,7 +26,7 @@ func (r PaymentResult) Unapplied() int64 {
 }
 
 // RecordPayment records money received and applies it to the invoice that it names; what the invoice does not need, or a
-// void invoice cannot take, stays as unapplied cash (ORD-4). When the invoice is settled its order is paid, and the
+// void invoice cannot take, stays as unapplied cash, and billing is asked to look (ORD-4). When the invoice is settled its order is paid, and the
 // lifecycle hears of it. A notice that was recorded before changes nothing.
 //
 // Faults: NoSuchThing (invoice), CurrencyMismatch, InvalidRequest.
@@ -74,6 +74,9 @@ func (s *Store) recordPayment(ctx context.Context, n models.NewPayment, by model
 	rest := r.Unapplied()
 	if err := s.post(ctx, entry{Kind: "payment_received", Ref: p.ID, Currency: p.Currency, At: at},
 		posting{cash, p.AmountMinor}, posting{"receivable", rest - p.AmountMinor}, posting{"unapplied_cash", -rest}); err != nil {
+		return r, err
+	}
+	if err := s.reportUnapplied(ctx, r, n.InvoiceNumber, at); err != nil {
 		return r, err
 	}
 	return r, s.Audit(ctx, models.AuditEvent{At: at, Class: models.AdministrationEvents, Kind: "payment.recorded", Actor: by.ID, SubjectRef: p.ID,

@@ -158,13 +158,8 @@ func (s *Store) CardRefundRefused(ctx context.Context, in CardRefund, why string
 // Faults: NoSuchThing, InvalidRequest, StateForbids (nothing is to be paid out now), PayoutDiffers, PayoutRecorded.
 func (s *Store) RecordPayout(ctx context.Context, n models.NewPayout, actor models.Actor, at time.Time) (p models.Payout, err error) {
 	n.SourceAccount, n.BankReference = strings.TrimSpace(n.SourceAccount), strings.TrimSpace(n.BankReference)
-	switch {
-	case n.SourceAccount == "" || len(n.SourceAccount) > maxReason:
-		return p, models.InvalidRequest.New("the account is missing or too long").At("/source_account")
-	case n.BankReference == "" || len(n.BankReference) > maxReason:
-		return p, models.InvalidRequest.New("the bank reference is missing or too long").At("/bank_reference")
-	case n.PaidAt.After(at.Add(24*time.Hour)) || n.PaidAt.Before(at.AddDate(-1, 0, 0)):
-		return p, models.InvalidRequest.New("the money cannot have been paid out then").At("/paid_at")
+	if err := checkPayout(n, at); err != nil {
+		return p, err
 	}
 	err = s.changeRefund(ctx, "pay out", n.RefundID, at, func(tx *Store, o models.Order, r *models.Refund) error {
 		switch due := r.BankDue(); {
@@ -191,6 +186,18 @@ func (s *Store) RecordPayout(ctx context.Context, n models.NewPayout, actor mode
 		return tx.settleRefund(ctx, o, r, bankTakesOver(r), actor, at)
 	})
 	return p, err
+}
+
+func checkPayout(n models.NewPayout, at time.Time) error {
+	switch {
+	case n.SourceAccount == "" || len(n.SourceAccount) > maxReason:
+		return models.InvalidRequest.New("the account is missing or too long").At("/source_account")
+	case n.BankReference == "" || len(n.BankReference) > maxReason:
+		return models.InvalidRequest.New("the bank reference is missing or too long").At("/bank_reference")
+	case n.PaidAt.After(at.Add(24*time.Hour)) || n.PaidAt.Before(at.AddDate(-1, 0, 0)):
+		return models.InvalidRequest.New("the money cannot have been paid out then").At("/paid_at")
+	}
+	return nil
 }
 
 // KeepAsCredit leaves what cannot go back to a card with us, as the buyer's credit. It can be paid out later.

@@ -122,7 +122,29 @@ func TestRefundedReplacementIsCreditedOnce(t *testing.T) {
 	s.wantBalances(map[string]int64{"refunds_payable": -2500})
 }
 
-// ORD-5: a term that had begun when its credential was revoked is not refunded; one that had not is.
+// ORD-5, MGT-4: a replacement and a renewal of one credential are refunded together, and the credential ends over it: each is credited once.
+func TestRefundOfReplacementAndRenewal(t *testing.T) {
+	t.Parallel()
+	w := newRenewing(t)
+	s := w.shop(t)
+	at := storetest.BeforeExpiry(w.credential, 10)
+	n := storetest.Replacement(w.person.ID, models.PayByInvoice, w.credential, models.ReplaceLost)
+	n.Lines = append(n.Lines, storetest.Renewal(w.person.ID, models.PayByInvoice, w.credential).Lines...)
+	o := storetest.FulfilledAt(t, w.Store, w.ring, n, at)
+	w.revokeToken(t, at)
+	r, err := s.requestAt(o, at)
+	storetest.Must(t, err)
+	if s.wantStatus(r, models.RefundPaying); r.TotalMinor != o.TotalMinor {
+		t.Errorf("credited %s of %s", r.Total(), o.Total())
+	}
+	s.wantOrder(o, models.OrderRefunded)
+	s.wantBalances(map[string]int64{"refunds_payable": -o.TotalMinor})
+	if c := w.again(t); c.Phase != models.CredentialRevoked {
+		t.Errorf("the credential is %s", c.Phase)
+	}
+}
+
+// ORD-5: a term that had begun when its credential was revoked is not refunded; one that had not is credited already.
 func TestBegunTermOfRevokedCredential(t *testing.T) {
 	t.Parallel()
 	for name, begun := range map[string]bool{"begun": true, "not begun": false} {
@@ -131,7 +153,7 @@ func TestBegunTermOfRevokedCredential(t *testing.T) {
 			w := newRenewing(t)
 			s := w.shop(t)
 			o := storetest.FulfilledAt(t, w.Store, w.ring, storetest.Renewal(w.person.ID, models.PayByInvoice, w.credential), storetest.BeforeExpiry(w.credential, 20))
-			at, want := storetest.BeforeExpiry(w.credential, 1), (*models.FaultType)(nil)
+			at, want := storetest.BeforeExpiry(w.credential, 1), models.NothingToRefund
 			if begun {
 				at, want = w.credential.ExpiresAt.AddDate(0, 10, 0), models.LineNotRefundable
 			}

@@ -197,20 +197,25 @@ func TestReship(t *testing.T) {
 	}
 }
 
-// SHP-2: a token that its owner has registered has arrived, whatever the carrier says.
+// SHP-2: a token that its owner has registered has arrived, whatever the carrier says, also when it was revoked since.
 func TestLostButRegistered(t *testing.T) {
 	t.Parallel()
-	st, ids := stocked(t, 1, 2)
-	tracking := storetest.Sent(t, st, ids[0], storetest.At)
-	if _, err := st.Pool().Exec(t.Context(), "update tokens set status = 'bound' where status = 'shipped'"); err != nil {
-		t.Fatal(err)
-	}
-	report(t, st, tracking, models.CarrierLost, 1)
-	if s := status(t, st, ids[0]); s != models.ShipmentDelivered {
-		t.Errorf("the shipment is %s", s)
-	}
-	if n := one[int](t, st, "select count(*) from support_cases where dedupe_key like 'carrier/%'"); n != 1 {
-		t.Errorf("%d cases, want 1", n)
+	for name, revoked := range map[string]bool{"live": false, "revoked since": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newRenewing(t)
+			if revoked {
+				w.revoke(t, storetest.At)
+			}
+			id := one[string](t, w.Store, "select id from shipments")
+			report(t, w.Store, one[string](t, w.Store, "select tracking_number from parcels"), models.CarrierLost, 1)
+			if s := status(t, w.Store, id); s != models.ShipmentDelivered {
+				t.Errorf("the shipment is %s", s)
+			}
+			if n := one[int](t, w.Store, "select count(*) from support_cases where dedupe_key like 'carrier/%'"); n != 1 {
+				t.Errorf("%d cases, want 1", n)
+			}
+		})
 	}
 }
 

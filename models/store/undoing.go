@@ -38,8 +38,14 @@ func (s *Store) allow(ctx context.Context, o models.Order, r *models.Refund, set
 	return s.tellRefund(ctx, o, *r, models.NoticeReturnToken, day("by", by.Add(-time.Nanosecond), policy), at)
 }
 
-// undoWhatIsBack undoes the lines of which no token is out, and returns how many lines still wait for one.
+// undoWhatIsBack undoes the lines of which no token is out, and returns how many lines still wait for one. They are all marked first: what a
+// revocation credits by itself is not credited twice.
 func (s *Store) undoWhatIsBack(ctx context.Context, o models.Order, r *models.Refund, at time.Time) (out int, err error) {
+	type ready struct {
+		line   *models.RefundLine
+		behind []sent
+	}
+	var undo []ready
 	for i := range r.Lines {
 		l := &r.Lines[i]
 		if l.UndoneAt != nil || l.DroppedAt != nil {
@@ -53,8 +59,14 @@ func (s *Store) undoWhatIsBack(ctx context.Context, o models.Order, r *models.Re
 			out++
 			continue
 		}
-		if err := s.undoLine(ctx, o, l, sent, at); err != nil {
-			return 0, fmt.Errorf("undo line %d: %w", l.Position, err)
+		if err := s.markUndone(ctx, l, at); err != nil {
+			return 0, err
+		}
+		undo = append(undo, ready{l, sent})
+	}
+	for _, u := range undo {
+		if err := s.undoLine(ctx, o, *u.line, u.behind, at); err != nil {
+			return 0, fmt.Errorf("undo line %d: %w", u.line.Position, err)
 		}
 	}
 	return out, nil
@@ -121,8 +133,17 @@ func (s *Store) sentFor(ctx context.Context, lineID string) (all []sent, err err
 	return all, nil
 }
 
+func (s *Store) markUndone(ctx context.Context, l *models.RefundLine, at time.Time) error {
+	l.UndoneAt = &at
+	err := s.with(ctx).Exec("update refund_lines set undone_at = ? where refund_id = ? and order_line_id = ?", at, l.RefundID, l.OrderLineID).Error
+	if err != nil {
+		return fmt.Errorf("mark line %d: %w", l.Position, err)
+	}
+	return nil
+}
+
 // undoLine takes back what a line has brought: shipments that have not left, its key, its credential, the term that it renewed.
-func (s *Store) undoLine(ctx context.Context, o models.Order, l *models.RefundLine, behind []sent, at time.Time) error {
+func (s *Store) undoLine(ctx context.Context, o models.Order, l models.RefundLine, behind []sent, at time.Time) error {
 	for _, x := range behind {
 		if models.ShipmentMachine.Allows(x.Status, models.CancelShipment) {
 			if err := s.CancelShipment(ctx, x.ID, refundActor, at); err != nil {
@@ -142,18 +163,13 @@ func (s *Store) undoLine(ctx context.Context, o models.Order, l *models.RefundLi
 	if err := s.revokeOfLine(ctx, l.OrderLineID, at); err != nil {
 		return err
 	}
-	if err := s.revokeReplaced(ctx, o, *l, behind, at); err != nil {
+	if err := s.revokeReplaced(ctx, o, l, behind, at); err != nil {
 		return err
 	}
 	if err := s.unrenew(ctx, o, o.Lines[l.Position-1], at); err != nil {
 		return err
 	}
-	l.UndoneAt = &at
-	err := s.with(ctx).Exec("update refund_lines set undone_at = ? where refund_id = ? and order_line_id = ?", at, l.RefundID, l.OrderLineID).Error
-	if err != nil {
-		return fmt.Errorf("mark the line: %w", err)
-	}
-	return nil
+	return s.revokeStranded(ctx, o.Lines[l.Position-1], at)
 }
 
 // revokeOfLine revokes the credential that the line's key became, with everything bound to it.

@@ -43,8 +43,14 @@ func (s *Store) termBefore(ctx context.Context, l models.OrderLine, product mode
 	if err != nil {
 		return c, end, err
 	}
-	end = models.TermStart(c.ExpiresAt, product.TermMonths, p.Location()).UTC()
-	if c.Phase != models.CredentialRevoked && !at.Before(end) {
+	if end, err = s.expiredFrom(ctx, l.ID, c, product.TermMonths, p.Location()); err != nil {
+		return c, end, err
+	}
+	lived := at
+	if c.RevokedAt != nil { // what had begun by then was lived on
+		lived = *c.RevokedAt
+	}
+	if !lived.Before(end) {
 		return c, end, models.LineNotRefundable.New("line %d: the renewed term has begun", l.Position)
 	}
 	var later bool
