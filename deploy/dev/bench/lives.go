@@ -60,7 +60,7 @@ func expiry(ctx context.Context, r *report) error {
 
 func measureExpiry(ctx context.Context, r *report, db *pgxpool.Pool, w *crowd.Worker) error {
 	now := app.RealClock()
-	moment := now.Add(40 * time.Second) // by then every lifecycle has begun, and mailed the expiry notice
+	moment := now.Add(100 * time.Second) // by then every lifecycle has begun, and mailed the expiry notice
 	expires := make([]time.Time, expiring)
 	for i := range expires {
 		expires[i] = moment
