@@ -99,20 +99,20 @@ func TestCheckPassword(t *testing.T) {
 	a := models.Account{UserID: "ada-of-lovelace", Email: "ada@example.com", FirstName: "Ada", LastName: "Lovelace"}
 	const own = "made of the user id, the e-mail address or the name"
 	for p, why := range map[models.Secret]string{
-		"short":                           "shorter than 12 characters",
-		"ÄÖÜäöüÄÖÜäö":                     "shorter than 12 characters", // characters count, not bytes
-		"ADA-of-lovelace":                 "is the user id",
-		"ada@example.com":                 "is the e-mail address",
-		"aaaaaaaaaaaa":                    "repeats one character",
-		"ÄÄÄÄÄÄÄÄÄÄÄÄ":                    "repeats one character",
-		"ada-of-lovelaceADA-of-lovelace":  own,
-		"ada@example.com ada@example.com": own,
-		"Lovelace.Ada-Ada":                own,
-		"adaadaadaada":                    own,
-		"ada-of-lovelace1":                "",
-		"twelve chars":                    "",
-		"a much longer phrase":            "",
-		"aaaaaaaabaaaaaaa":                "",
+		"short":                             "shorter than 12 characters",
+		"ÄÖÜäöüÄÖÜäö":                       "shorter than 12 characters", // characters count, not bytes
+		"ADA-of-lovelace":                   "is the user id",
+		"ada@example.com":                   "is the e-mail address",
+		"aaaaaaaaaaaa":                      "repeats one character",
+		"ÄÄÄÄÄÄÄÄÄÄÄÄ":                      "repeats one character",
+		"ada-of-lovelaceADA-of-lovelace":    own,
+		"ada@example.com + ada@example.com": own,
+		"Lovelace.Ada-Ada":                  own,
+		"adaadaadaada":                      own,
+		"ada-of-lovelace1":                  "",
+		"twelve chars":                      "",
+		"a much longer phrase":              "",
+		"aaaaaaaabaaaaaaa":                  "",
 	} {
 		err := a.CheckPassword(p)
 		if why == "" {

@@ -173,7 +173,7 @@ func (s *Store) holder(ctx context.Context, b buying, line models.NewOrderLine, 
 	if a, err = s.Account(ctx, c.AccountID); err != nil {
 		return a, err
 	}
-	if a.ID != b.buyer.ID && !(b.administers && sameOrganization(b.buyer, a)) {
+	if a.ID != b.buyer.ID && (!b.administers || !sameOrganization(b.buyer, a)) {
 		return a, unknown
 	}
 	if line.BeneficiaryID != "" && line.BeneficiaryID != a.ID {

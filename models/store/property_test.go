@@ -77,7 +77,7 @@ func unseen(t *testing.T, st *store.Store) (missing []string) {
 		"refunded orders": `select count(*) from orders where status = 'refunded'`, "lapsed refunds": `select count(*) from refunds where status = 'lapsed'`,
 		"refunds paid out": `select count(*) from payouts`, "refunds to cards": `select count(*) from refunds where card_refunded_at is not null`,
 		"revoked credentials of refunded lines": `select count(*) from credentials where revoke_reason = 'refunded'`,
-		"renewals":                              `select count(*) from audit_events where kind = 'credential.renewed'`, "credited renewals": `select count(*) from refunds where reason = 'renewal_too_late' and credited_at is not null`,
+		"renewals":                              `select count(*) from audit_events where kind = 'credential.renewed'`, "credited renewals": `select count(*) from refunds r join refund_lines l on l.refund_id = r.id join order_lines o on o.id = l.order_line_id where r.reason in ('renewal_too_late', 'cannot_be_fulfilled') and r.credited_at is not null and o.credential_id is not null and o.replacement_reason is null`,
 		"replacements that registered":         `select count(*) from authenticators a join parcels p on p.serial = a.serial join shipments s on s.id = p.shipment_id join order_lines l on l.id = s.order_line_id where l.credential_id = a.credential_id`,
 		"orders that lapsed with a credential": `select count(*) from orders where cancel_reason = 'credential_revoked'`,
 		"revocations by time":                  `select count(*) from credentials where revoke_reason = 'time'`,
