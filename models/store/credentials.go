@@ -62,7 +62,8 @@ func (s *Store) AdvanceCredential(ctx context.Context, id string, at time.Time) 
 		if err != nil {
 			return err
 		}
-		if err := tx.performDue(ctx, &c, at); err != nil {
+		timeline, err := tx.performDue(ctx, &c, at)
+		if err != nil {
 			return err
 		}
 		bound, err := tx.authenticatorsOf(ctx, id)
@@ -76,9 +77,8 @@ func (s *Store) AdvanceCredential(ctx context.Context, id string, at time.Time) 
 		if err != nil {
 			return err
 		}
-		timeline, err := tx.CredentialTimeline(ctx, c, at)
 		standing = CredentialStanding{c, deref(account.OrganizationID), c.Displayed(models.AllLocked(bound), at), timeline}
-		return err
+		return nil
 	})
 	if err != nil {
 		return CredentialStanding{}, fmt.Errorf("advance a credential: %w", err)

@@ -61,25 +61,26 @@ func (s *Store) CredentialTimeline(ctx context.Context, c models.Credential, at 
 }
 
 // performDue performs milestones in order until none is due: each is written down in its transaction, and may change what comes next.
-// A revocation by time waits for a renewal that was paid before it and has not taken effect yet (REN-4).
-func (s *Store) performDue(ctx context.Context, c *models.Credential, at time.Time) error {
+// A revocation by time waits for a renewal that was paid before it and has not taken effect yet (REN-4). It returns what is left of the timeline.
+func (s *Store) performDue(ctx context.Context, c *models.Credential, at time.Time) (models.Timeline, error) {
 	p, err := s.Policy(ctx, c.PolicyVersion)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for {
 		f, err := s.lifeFacts(ctx, *c, p, at)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		due := models.CredentialTimeline(f, p, bank(p), at).Performable(at)
+		timeline := models.CredentialTimeline(f, p, bank(p), at)
+		due := timeline.Performable(at)
 		if len(due) == 0 {
-			return nil
+			return timeline, nil
 		}
 		m := due[0]
 		if m.Name == models.CredentialRevokes {
 			if paid, err := s.renewalPaid(ctx, c.ID, models.RenewalOf(f, p, bank(p), 0).LastRenewal); err != nil || paid {
-				return err
+				return timeline, err
 			}
 		}
 		err = s.with(ctx).Exec("insert into credential_milestones (credential_id, key, at, performed_at) values (?, ?, ?, ?)", c.ID, m.Key, m.At, at).Error
@@ -87,7 +88,7 @@ func (s *Store) performDue(ctx context.Context, c *models.Credential, at time.Ti
 			err = s.perform(ctx, c, due, models.DatesOf(f, p, bank(p)), p, at)
 		}
 		if err != nil {
-			return fmt.Errorf("perform %s: %w", m.Name, fault(err))
+			return nil, fmt.Errorf("perform %s: %w", m.Name, fault(err))
 		}
 	}
 }

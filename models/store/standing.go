@@ -73,10 +73,5 @@ func (s *Store) forbids(ctx context.Context, c models.Credential, f *models.Faul
 	if err != nil {
 		return err
 	}
-	actions := st.Actions(by, at)
-	names := make([]string, len(actions))
-	for i, a := range actions {
-		names[i] = string(a)
-	}
-	return f.Allowing(names...)
+	return f.Allowing(models.Events(st.Actions(by, at))...)
 }

@@ -62,7 +62,7 @@ func (s *Store) command(ctx context.Context, what, id string, at time.Time, chan
 		if c.Phase == models.CredentialRevoked {
 			return models.CredentialIsRevoked.New("").Allowing()
 		}
-		if err := tx.performDue(ctx, &c, at); err != nil { // what time has done by now comes first
+		if _, err := tx.performDue(ctx, &c, at); err != nil { // what time has done by now comes first
 			return err
 		}
 		if c.Phase == models.CredentialRevoked {
