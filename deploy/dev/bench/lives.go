@@ -36,7 +36,7 @@ func lives(ctx context.Context, r *report) error {
 
 // expiry has everybody expire at one moment, in real time, with the worker in a process of its own.
 func expiry(ctx context.Context, r *report) error {
-	mail, err := crowd.FreePort()
+	mail, err := stack.FreePort()
 	if err != nil {
 		return err
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -145,13 +144,4 @@ func Until(ctx context.Context, patience time.Duration, n int, count func(contex
 			return fmt.Errorf("%d of %d after %v", got, n, patience)
 		}
 	}
-}
-
-// FreePort is a port of the loopback address that nobody listens on.
-func FreePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("find a free port: %w", err)
-	}
-	return l.Addr().(*net.TCPAddr).Port, l.Close()
 }

@@ -89,7 +89,7 @@ func (s *Stack) productConfig() (app.Config, error) {
 	metrics := s.cfg.Ports.Metrics
 	if metrics == 0 {
 		var err error
-		if metrics, err = freePort(); err != nil {
+		if metrics, err = FreePort(); err != nil {
 			return app.Config{}, err
 		}
 	}
@@ -132,7 +132,8 @@ func loadDemoData(ctx context.Context, cfg app.Config, file string, at time.Time
 
 func local(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
-func freePort() (int, error) {
+// FreePort is a port of the loopback address that nobody listens on.
+func FreePort() (int, error) {
 	l, err := net.Listen("tcp", local(0))
 	if err != nil {
 		return 0, fmt.Errorf("finding a free port: %w", err)
