@@ -4,9 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -17,6 +21,12 @@ import (
 
 const mediaLines = "application/x-ndjson"
 
+// A preview reads every credential, on a connection of its own.
+const (
+	maxPreviews     = 2 // at once, in one process
+	previewPatience = 10 * time.Second
+)
+
 // ListPolicies lists every version of the policy.
 func (s *server) ListPolicies(ctx context.Context, _ gen.ListPoliciesRequestObject) (gen.ListPoliciesResponseObject, error) {
 	items, err := s.policies(ctx)
@@ -25,16 +35,61 @@ func (s *server) ListPolicies(ctx context.Context, _ gen.ListPoliciesRequestObje
 
 // GetPolicy shows one version of the policy.
 func (s *server) GetPolicy(ctx context.Context, r gen.GetPolicyRequestObject) (gen.GetPolicyResponseObject, error) {
-	items, err := s.policies(ctx)
+	p, err := s.policy(ctx, int(r.PolicyVersion))
+	return gen.GetPolicy200JSONResponse(p), err
+}
+
+// PublishPolicy adds the next version of the policy.
+func (s *server) PublishPolicy(ctx context.Context, r gen.PublishPolicyRequestObject) (gen.PublishPolicyResponseObject, error) {
+	reason := strings.TrimSpace(r.Body.Reason)
+	if reason == "" {
+		return nil, models.InvalidRequest.New("a reason is needed").At("/reason")
+	}
+	version, err := making(ctx, s, func(tx *store.Store) (int, string, error) {
+		base, err := tx.Policy(ctx, int(r.Body.BaseVersion))
+		if errors.Is(err, models.NoSuchThing) {
+			err = models.ReferenceUnknown.New("there is no such version").At("/base_version")
+		}
+		if err != nil {
+			return 0, "", err
+		}
+		whole, err := overlaid(base, r.Body.Change)
+		if err != nil {
+			return 0, "", err
+		}
+		if err := whole.Validate(); err != nil {
+			return 0, "", within("/change", err)
+		}
+		version, err := tx.PublishPolicy(ctx, store.NewPolicy{Policy: whole, Base: base.Version, Reason: reason, EffectiveAt: deref(r.Body.EffectiveAt)},
+			callOf(ctx).caller.Actor, s.Clock())
+		return version, strconv.Itoa(version), err
+	}, strconv.Atoi)
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range items {
-		if p.Version == r.PolicyVersion {
-			return gen.GetPolicy200JSONResponse(p), nil
-		}
+	p, err := s.policy(ctx, version)
+	return gen.PublishPolicy201JSONResponse{Headers: gen.PublishPolicy201ResponseHeaders{Location: fmt.Sprintf("/v1/policies/%d", version)}, Body: p}, err
+}
+
+// within points the faults of a policy at where it stands in the body.
+func within(member string, err error) error {
+	var moved []error
+	for _, f := range models.FaultsOf(err) {
+		moved = append(moved, f.At(member+f.Field))
 	}
-	return nil, models.NoSuchThing.New("no such version")
+	return errors.Join(moved...)
+}
+
+func (s *server) policy(ctx context.Context, version int) (gen.PublishedPolicy, error) {
+	all, err := s.policies(ctx)
+	if err != nil {
+		return gen.PublishedPolicy{}, err
+	}
+	i := slices.IndexFunc(all, func(p gen.PublishedPolicy) bool { return int(p.Version) == version })
+	if i < 0 {
+		return gen.PublishedPolicy{}, models.NoSuchThing.New("no such version")
+	}
+	return all[i], nil
 }
 
 func (s *server) policies(ctx context.Context) ([]gen.PublishedPolicy, error) {
@@ -47,7 +102,13 @@ func (s *server) policies(ctx context.Context) ([]gen.PublishedPolicy, error) {
 		return nil, err
 	}
 	return each(versions, func(v store.PolicyVersion) gen.PublishedPolicy {
-		return gen.PublishedPolicy{Version: int32(v.Version), EffectiveAt: v.EffectiveAt, Current: v.Version == current.Version, Policy: v.Policy}
+		p := gen.PublishedPolicy{Version: int32(v.Version), EffectiveAt: v.EffectiveAt, Current: v.Version == current.Version, Policy: v.Policy,
+			Reason: optional(v.Reason), AddedBy: optional(v.AddedBy), AddedAt: v.AddedAt}
+		if v.Base != nil {
+			base := int32(*v.Base)
+			p.BaseVersion = &base
+		}
+		return p
 	}), nil
 }
 
@@ -70,6 +131,13 @@ func (s *server) previewPolicy(c *gin.Context) {
 	}
 	if err != nil {
 		s.abort(c, err)
+		return
+	}
+	select {
+	case s.previews <- struct{}{}:
+		defer func() { <-s.previews }()
+	default:
+		s.abort(c, models.PreviewsBusy.New("%d are the most at once", maxPreviews).After(previewPatience))
 		return
 	}
 	c.Header("Content-Type", mediaLines)

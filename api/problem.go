@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math"
 	"net/http"
@@ -108,16 +109,29 @@ func problem(c *call, f *models.Fault, err error) gen.Problem {
 		Detail: optional(f.Detail), Next: optional(f.Type.Next),
 	}
 	if f.Field != "" {
-		detail := f.Detail
-		if detail == "" {
-			detail = f.Type.Title
+		if p.Errors = pointed(err); len(p.Errors) > 1 {
+			p.Detail = optional(fmt.Sprintf("%d members are wrong", len(p.Errors)))
 		}
-		p.Errors = []gen.ProblemError{{Pointer: &f.Field, Detail: detail}}
 	}
 	if r, ok := errors.AsType[*rejection](err); ok {
 		p.Detail, p.Errors = optional(r.detail), r.errors
 	}
 	return p
+}
+
+// pointed says of each member that a fault points at what is wrong with it.
+func pointed(err error) (all []gen.ProblemError) {
+	for _, f := range models.FaultsOf(err) {
+		if f.Field == "" {
+			continue
+		}
+		detail := f.Detail
+		if detail == "" {
+			detail = f.Type.Title
+		}
+		all = append(all, gen.ProblemError{Pointer: &f.Field, Detail: detail})
+	}
+	return all
 }
 
 // causeOf says what went wrong, for the log. A database error may quote what a person has typed, so only its code is kept.

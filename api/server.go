@@ -90,6 +90,7 @@ type server struct {
 	engine     *gin.Engine
 	keys       keyCache
 	metrics    metrics
+	previews   chan struct{} // holds those that run
 }
 
 // New assembles the API.
@@ -103,7 +104,7 @@ func New(c Config) (http.Handler, error) {
 	if c.Passwords == nil {
 		c.Passwords = password.New(password.Baseline, 4)
 	}
-	s := &server{Config: c}
+	s := &server{Config: c, previews: make(chan struct{}, maxPreviews)}
 	var err error
 	if s.operations, err = loadOperations(); err != nil {
 		return nil, err

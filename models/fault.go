@@ -102,5 +102,22 @@ func FaultOf(err error) *Fault {
 	return InternalFault.Because(err)
 }
 
+// FaultsOf lists the faults of an error chain that stand beside each other (errors.Join): a request may be wrong in several ways.
+func FaultsOf(err error) []*Fault {
+	switch e := err.(type) {
+	case *Fault:
+		return []*Fault{e}
+	case interface{ Unwrap() []error }:
+		var all []*Fault
+		for _, one := range e.Unwrap() {
+			all = append(all, FaultsOf(one)...)
+		}
+		return all
+	case interface{ Unwrap() error }:
+		return FaultsOf(e.Unwrap())
+	}
+	return nil
+}
+
 // KindOf classifies any error.
 func KindOf(err error) Kind { return FaultOf(err).Type.Kind }

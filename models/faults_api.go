@@ -17,5 +17,6 @@ var (
 // Policies and the sandbox.
 var (
 	PolicyInvalid = declare(Refused, "policy-invalid", "The policy cannot be", "correct the member that errors points at")
+	PreviewsBusy  = declare(Throttled, "previews-busy", "Other previews are under way", "wait until one of them is done, then ask again")
 	NotASandbox   = declare(NotFound, "not-a-sandbox", "This is no sandbox: time cannot be moved here", "use a sandbox")
 )

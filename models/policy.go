@@ -69,10 +69,11 @@ type InvoicePolicy struct {
 	VoidAfter      int `json:"void_after"`      // days after the due date
 }
 
-// ShippingPolicy promises a delivery, in business days of the carrier's calendar.
+// ShippingPolicy promises a delivery, in business days of the carrier's calendar, and says when one that never comes is a person's matter.
 type ShippingPolicy struct {
-	PromiseFrom int `json:"promise_from"`
-	PromiseTo   int `json:"promise_to"`
+	PromiseFrom  int `json:"promise_from"`
+	PromiseTo    int `json:"promise_to"`
+	MissingAfter int `json:"missing_after"` // days that a parcel is late: from then on it counts as missing (SHP-2)
 }
 
 // SessionPolicy limits a session and the guessing of passwords.
@@ -96,7 +97,7 @@ func DefaultPolicy() Policy {
 		OTP:        OTPPolicy{HOTPLookAhead: 10, HOTPResync: 1000, TOTPWindow: 2, TOTPResync: 20, LockAfter: 10},
 		LicenseKey: LicenseKeyPolicy{TriesPerAccount: 5, TriesPerAddress: 20, LifetimeMonths: 12, PromiseHours: 24},
 		Invoice:    InvoicePolicy{DueDays: 30, ReminderBefore: 7, ReminderAfter: 7, VoidAfter: 15},
-		Shipping:   ShippingPolicy{PromiseFrom: 3, PromiseTo: 5},
+		Shipping:   ShippingPolicy{PromiseFrom: 3, PromiseTo: 5, MissingAfter: 30},
 		Session: SessionPolicy{IdleMinutes: 30, AbsoluteHours: 12, TriesPerUser: 10, TriesPerAddress: 100, TriesPerUserAnywhere: 100,
 			TemporaryPasswordHours: 72, RecoveryMinutes: 60, RecoveryMails: 3},
 		Life: LifePolicy{NoticeBefore: 30, GraceMonths: 12, SuspendBefore: 60, Reminders: []int{30, 15, 3}, LastInvoiceBefore: 5,

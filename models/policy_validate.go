@@ -1,8 +1,11 @@
 package models
 
 import (
+	"errors"
 	"fmt"
 	"path"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -14,29 +17,50 @@ const (
 	shortMonth = 28 // days
 )
 
-// Validate says what is wrong with a policy, one thing at a time; nil: nothing. The fault points at the member.
-// Fault: PolicyInvalid.
+// Validate says everything that is wrong with a policy; nil: nothing. How numbers go together is looked at in a part whose numbers are
+// possible by themselves. Faults: PolicyInvalid, joined, each pointing at its member.
 func (p Policy) Validate() error {
-	for _, check := range []func() error{p.validClock, p.validBounds, p.validLife, p.validInvoice, p.validLimits} {
-		if err := check(); err != nil {
-			return err
+	w := &wrongs{}
+	p.checkClock(w)
+	p.checkBounds(w)
+	for part, check := range map[string]func(*wrongs){
+		"/life": p.checkLife, "/invoice": p.checkInvoice, "/shipping": p.checkShipping, "/session": p.checkSession, "/refund": p.checkRefund,
+	} {
+		if !w.in(part) {
+			check(w)
 		}
 	}
-	return nil
+	return w.joined()
 }
 
-func wrongPolicy(pointer, format string, args ...any) error {
-	return PolicyInvalid.New(format, args...).At(pointer)
+// wrongs are the faults of a policy.
+type wrongs struct{ found []*Fault }
+
+func (w *wrongs) at(pointer, format string, args ...any) {
+	w.found = append(w.found, PolicyInvalid.New(format, args...).At(pointer))
 }
 
-func (p Policy) validClock() error {
+// in reports whether a part has a fault.
+func (w *wrongs) in(part string) bool {
+	return slices.ContainsFunc(w.found, func(f *Fault) bool { return strings.HasPrefix(f.Field, part+"/") })
+}
+
+func (w *wrongs) joined() error {
+	slices.SortStableFunc(w.found, func(a, b *Fault) int { return strings.Compare(a.Field, b.Field) })
+	errs := make([]error, len(w.found))
+	for i, f := range w.found {
+		errs[i] = f
+	}
+	return errors.Join(errs...)
+}
+
+func (p Policy) checkClock(w *wrongs) {
 	if _, err := time.LoadLocation(p.Zone); err != nil || p.Zone == "" || p.Zone == "Local" || p.Zone != path.Clean(p.Zone) {
-		return wrongPolicy("/zone", "there is no such time zone")
+		w.at("/zone", "there is no such time zone")
 	}
 	if _, err := time.Parse("15:04", p.CloseOfDay); err != nil {
-		return wrongPolicy("/close_of_business", "it is no time of day such as 17:00")
+		w.at("/close_of_business", "it is no time of day such as 17:00")
 	}
-	return nil
 }
 
 // bound is one number and what it may be.
@@ -46,7 +70,7 @@ type bound struct {
 	least, most int
 }
 
-func (p Policy) validBounds() error {
+func (p Policy) checkBounds(w *wrongs) {
 	l, r, s := p.Life, p.Refund, p.Session
 	bounds := []bound{
 		{"/otp/hotp_look_ahead", p.OTP.HOTPLookAhead, 0, mostCount}, {"/otp/hotp_resync", p.OTP.HOTPResync, 1, mostCount},
@@ -56,6 +80,7 @@ func (p Policy) validBounds() error {
 		{"/invoice/due_days", p.Invoice.DueDays, 1, mostDays}, {"/invoice/reminder_before", p.Invoice.ReminderBefore, 0, mostDays},
 		{"/invoice/reminder_after", p.Invoice.ReminderAfter, 0, mostDays}, {"/invoice/void_after", p.Invoice.VoidAfter, 0, mostDays},
 		{"/shipping/promise_from", p.Shipping.PromiseFrom, 0, mostDays}, {"/shipping/promise_to", p.Shipping.PromiseTo, 1, mostDays},
+		{"/shipping/missing_after", p.Shipping.MissingAfter, 1, mostDays},
 		{"/session/idle_minutes", s.IdleMinutes, 1, mostCount}, {"/session/absolute_hours", s.AbsoluteHours, 1, mostDays},
 		{"/session/tries_per_user", s.TriesPerUser, 1, 100}, {"/session/tries_per_address", s.TriesPerAddress, 1, mostCount},
 		{"/session/tries_per_user_anywhere", s.TriesPerUserAnywhere, 1, 100}, {"/session/temporary_password_hours", s.TemporaryPasswordHours, 1, mostDays},
@@ -74,60 +99,68 @@ func (p Policy) validBounds() error {
 	}
 	for _, b := range bounds {
 		if b.value < b.least || b.value > b.most {
-			return wrongPolicy(b.pointer, "it must be from %d to %d", b.least, b.most)
+			w.at(b.pointer, "it must be from %d to %d", b.least, b.most)
 		}
 	}
-	return nil
+	if r.SecondPersonAbove < 0 {
+		w.at("/refund/second_person_above", "it must not be negative")
+	}
 }
 
-// validLife keeps the steps of a credential's life in their order: the end of the term, the suspension, the reminders, the last invoice,
+// checkLife keeps the steps of a credential's life in their order: the end of the term, the suspension, the reminders, the last invoice,
 // the last renewal, the revocation (LIF-1).
-func (p Policy) validLife() error {
+func (p Policy) checkLife(w *wrongs) {
 	l := p.Life
 	grace := l.GraceMonths*shortMonth - 1 // days that surely lie between the end of the term and the revocation
-	switch {
-	case l.SuspendBefore > grace:
-		return wrongPolicy("/life/suspend_before", "the suspension would come before the end of the term: at most %d days fit", grace)
-	case l.LastInvoiceBefore > grace:
-		return wrongPolicy("/life/last_invoice_before", "the last invoice would come before the end of the term")
-	case l.LastRenewalBefore > l.LastInvoiceBefore:
-		return wrongPolicy("/life/last_renewal_before", "a card is taken at least as long as an invoice")
-	case len(l.Reminders) == 0:
-		return wrongPolicy("/life/reminders", "nobody is revoked without a reminder")
-	case l.Reminders[0] > grace:
-		return wrongPolicy("/life/reminders/0", "the reminder would come before the end of the term")
+	if l.SuspendBefore > grace {
+		w.at("/life/suspend_before", "the suspension would come before the end of the term: at most %d days fit", grace)
+	}
+	if l.LastInvoiceBefore > grace {
+		w.at("/life/last_invoice_before", "the last invoice would come before the end of the term")
+	}
+	if l.LastRenewalBefore > l.LastInvoiceBefore {
+		w.at("/life/last_renewal_before", "a card is taken at least as long as an invoice")
+	}
+	if len(l.Reminders) == 0 {
+		w.at("/life/reminders", "nobody is revoked without a reminder")
+		return
+	}
+	if l.Reminders[0] > grace {
+		w.at("/life/reminders/0", "the reminder would come before the end of the term")
 	}
 	if l.SuspensionDays <= l.Reminders[0] {
-		return wrongPolicy("/life/suspension_days", "the first reminder would come before the suspension: at least %d days", l.Reminders[0]+1)
+		w.at("/life/suspension_days", "the first reminder would come before the suspension: at least %d days", l.Reminders[0]+1)
 	}
 	for i := 1; i < len(l.Reminders); i++ {
 		if l.Reminders[i] >= l.Reminders[i-1] {
-			return wrongPolicy(fmt.Sprintf("/life/reminders/%d", i), "reminders come closer and closer to the revocation: each number is smaller than the one before")
+			w.at(fmt.Sprintf("/life/reminders/%d", i), "reminders come closer and closer to the revocation: each number is smaller than the one before")
 		}
 	}
-	return nil
 }
 
-func (p Policy) validInvoice() error {
-	switch i := p.Invoice; {
-	case i.ReminderBefore > i.DueDays:
-		return wrongPolicy("/invoice/reminder_before", "the reminder would come before the invoice")
-	case i.ReminderAfter > i.VoidAfter:
-		return wrongPolicy("/invoice/reminder_after", "the invoice would be void before its last reminder")
+func (p Policy) checkInvoice(w *wrongs) {
+	if p.Invoice.ReminderBefore > p.Invoice.DueDays {
+		w.at("/invoice/reminder_before", "the reminder would come before the invoice")
 	}
-	return nil
+	if p.Invoice.ReminderAfter > p.Invoice.VoidAfter {
+		w.at("/invoice/reminder_after", "the invoice would be void before its last reminder")
+	}
 }
 
-func (p Policy) validLimits() error {
-	switch {
-	case p.Shipping.PromiseFrom > p.Shipping.PromiseTo:
-		return wrongPolicy("/shipping/promise_to", "the promise would end before it begins")
-	case p.Session.TriesPerUserAnywhere < p.Session.TriesPerUser:
-		return wrongPolicy("/session/tries_per_user_anywhere", "a stranger would lock the person out")
-	case p.Refund.SecondPersonAbove < 0:
-		return wrongPolicy("/refund/second_person_above", "it must not be negative")
-	case p.Refund.ReturnReminder > p.Refund.ReturnDays:
-		return wrongPolicy("/refund/return_reminder", "the reminder would come before the request")
+func (p Policy) checkShipping(w *wrongs) {
+	if p.Shipping.PromiseFrom > p.Shipping.PromiseTo {
+		w.at("/shipping/promise_to", "the promise would end before it begins")
 	}
-	return nil
+}
+
+func (p Policy) checkSession(w *wrongs) {
+	if p.Session.TriesPerUserAnywhere < p.Session.TriesPerUser {
+		w.at("/session/tries_per_user_anywhere", "a stranger would lock the person out")
+	}
+}
+
+func (p Policy) checkRefund(w *wrongs) {
+	if p.Refund.ReturnReminder > p.Refund.ReturnDays {
+		w.at("/refund/return_reminder", "the reminder would come before the request")
+	}
 }

@@ -2,6 +2,8 @@ package models_test
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"testing"
 
 	"tokendesk/models"
@@ -38,6 +40,7 @@ func TestPolicyValidate(t *testing.T) {
 		"a reminder before the invoice":           {func(p *models.Policy) { p.Invoice.ReminderBefore = 31 }, "/invoice/reminder_before"},
 		"void before the last reminder":           {func(p *models.Policy) { p.Invoice.VoidAfter = 3 }, "/invoice/reminder_after"},
 		"a promise that ends before it begins":    {func(p *models.Policy) { p.Shipping.PromiseFrom = 6 }, "/shipping/promise_to"},
+		"never missing":                           {func(p *models.Policy) { p.Shipping.MissingAfter = 0 }, "/shipping/missing_after"},
 		"more tries than the standard allows":     {func(p *models.Policy) { p.OTP.LockAfter = 101 }, "/otp/lock_after"},
 		"a stranger locks a person out":           {func(p *models.Policy) { p.Session.TriesPerUserAnywhere = 5 }, "/session/tries_per_user_anywhere"},
 		"a negative limit":                        {func(p *models.Policy) { p.Refund.SecondPersonAbove = -1 }, "/refund/second_person_above"},
@@ -57,5 +60,20 @@ func TestPolicyValidate(t *testing.T) {
 				t.Errorf("%v at %q, want %s", err, f.Field, c.pointer)
 			}
 		})
+	}
+}
+
+// Everything that is wrong is said at once, and nothing that only follows from another mistake of the same part.
+func TestPolicyValidateSaysEverything(t *testing.T) {
+	p := models.DefaultPolicy()
+	p.Zone, p.Life.GraceMonths, p.Life.ReviewDays = "Europe/Atlantis", 0, -1 // no grace, so that everything would come before the end of the term
+	p.Invoice.ReminderBefore, p.Invoice.VoidAfter = 31, 3
+	var got []string
+	for _, f := range models.FaultsOf(fmt.Errorf("publish: %w", p.Validate())) {
+		got = append(got, f.Field)
+	}
+	want := []string{"/invoice/reminder_after", "/invoice/reminder_before", "/life/grace_months", "/life/review_days", "/zone"}
+	if !slices.Equal(got, want) {
+		t.Errorf("wrong are %v, want %v", got, want)
 	}
 }

@@ -742,6 +742,21 @@ type NewPayout struct {
 	SourceAccount string `json:"source_account"`
 }
 
+// NewPolicy defines model for NewPolicy.
+type NewPolicy struct {
+	// BaseVersion The newest version, which the change is laid over.
+	BaseVersion int32 `json:"base_version"`
+
+	// Change A part of a policy.
+	Change PolicyChange `json:"change"`
+
+	// EffectiveAt From then on; at once where it is missing. Not before the base.
+	EffectiveAt *time.Time `json:"effective_at,omitempty"`
+
+	// Reason What the new version is for.
+	Reason string `json:"reason"`
+}
+
 // NewRefund defines model for NewRefund.
 type NewRefund struct {
 	// Lines Their positions. All that are in no refund, where nothing is said.
@@ -1063,8 +1078,10 @@ type PolicySession struct {
 
 // PolicyShipping defines model for PolicyShipping.
 type PolicyShipping struct {
-	PromiseFrom *int32 `json:"promise_from,omitempty"`
-	PromiseTo   *int32 `json:"promise_to,omitempty"`
+	// MissingAfter Days that a parcel is late before it counts as missing.
+	MissingAfter *int32 `json:"missing_after,omitempty"`
+	PromiseFrom  *int32 `json:"promise_from,omitempty"`
+	PromiseTo    *int32 `json:"promise_to,omitempty"`
 }
 
 // PolicyTokens defines model for PolicyTokens.
@@ -1149,13 +1166,22 @@ type ProductList struct {
 
 // PublishedPolicy defines model for PublishedPolicy.
 type PublishedPolicy struct {
+	AddedAt *time.Time `json:"added_at,omitempty"`
+
+	// AddedBy The key under which it was added.
+	AddedBy *string `json:"added_by,omitempty"`
+
+	// BaseVersion That it was made of. Versions that came with the program have none.
+	BaseVersion *int32 `json:"base_version,omitempty"`
+
 	// Current New agreements are made under it.
 	Current     bool      `json:"current"`
 	EffectiveAt time.Time `json:"effective_at"`
 
 	// Policy Every number of the policy.
-	Policy  Policy `json:"policy"`
-	Version int32  `json:"version"`
+	Policy  Policy  `json:"policy"`
+	Reason  *string `json:"reason,omitempty"`
+	Version int32   `json:"version"`
 }
 
 // QuotedLine defines model for QuotedLine.
@@ -1808,6 +1834,12 @@ type RecordPaymentParams struct {
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
+// PublishPolicyParams defines parameters for PublishPolicy.
+type PublishPolicyParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
 // ListProductsParams defines parameters for ListProducts.
 type ListProductsParams struct {
 	// Market Only what is sold in this country (ISO 3166-1 alpha-2).
@@ -2009,6 +2041,9 @@ type RecoverPasswordJSONRequestBody = PasswordRecovery
 
 // RecordPaymentJSONRequestBody defines body for RecordPayment for application/json ContentType.
 type RecordPaymentJSONRequestBody = NewPayment
+
+// PublishPolicyJSONRequestBody defines body for PublishPolicy for application/json ContentType.
+type PublishPolicyJSONRequestBody = NewPolicy
 
 // PreviewPolicyJSONRequestBody defines body for PreviewPolicy for application/json ContentType.
 type PreviewPolicyJSONRequestBody = PolicyChange
@@ -2570,6 +2605,24 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/policies (the `ListPolicies` operationId).
 	ListPolicies(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// PublishPolicyWithBody Add a version of the policy
+	//
+	// The change is a part of a policy, or a whole one, laid over the base: members that it names replace the base's, lists as a whole. The base is the newest version; if another one was added meanwhile, the call is refused. What is bought from then on is bought under the new version; orders and credentials that exist keep theirs. Everything that is wrong with the policy is named at once. Try it before with the what-if of the base.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/policies (the `PublishPolicy` operationId).
+	PublishPolicyWithBody(ctx context.Context, params *PublishPolicyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PublishPolicy Add a version of the policy
+	//
+	// The change is a part of a policy, or a whole one, laid over the base: members that it names replace the base's, lists as a whole. The base is the newest version; if another one was added meanwhile, the call is refused. What is bought from then on is bought under the new version; orders and credentials that exist keep theirs. Everything that is wrong with the policy is named at once. Try it before with the what-if of the base.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/policies (the `PublishPolicy` operationId).
+	PublishPolicy(ctx context.Context, params *PublishPolicyParams, body PublishPolicyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetPolicy One version of the policy
 	//
 	// Corresponds with GET /v1/policies/{policy_version} (the `GetPolicy` operationId).
@@ -2577,7 +2630,7 @@ type ClientInterface interface {
 
 	// PreviewPolicyWithBody Which credentials would change state under another policy, and when
 	//
-	// The body is a part of a policy, laid over the version: members that it names replace that version's, lists as a whole. Every credential that is not revoked is looked at under the policy that it was bought under and under the changed one. The answer is streamed, one JSON value a line: a header, one line for each credential whose state or dates would change, and a summary. Without the summary the answer was cut off. Nothing changes.
+	// The body is a part of a policy, laid over the version: members that it names replace that version's, lists as a whole. Every credential that is not revoked is looked at under the policy that it was bought under and under the changed one. The answer is streamed, one JSON value a line: a header, one line for each credential whose state or dates would change, and a summary. Without the summary the answer was cut off. Nothing changes. Few previews run at once; another one is refused for a while.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -2586,7 +2639,7 @@ type ClientInterface interface {
 
 	// PreviewPolicy Which credentials would change state under another policy, and when
 	//
-	// The body is a part of a policy, laid over the version: members that it names replace that version's, lists as a whole. Every credential that is not revoked is looked at under the policy that it was bought under and under the changed one. The answer is streamed, one JSON value a line: a header, one line for each credential whose state or dates would change, and a summary. Without the summary the answer was cut off. Nothing changes.
+	// The body is a part of a policy, laid over the version: members that it names replace that version's, lists as a whole. Every credential that is not revoked is looked at under the policy that it was bought under and under the changed one. The answer is streamed, one JSON value a line: a header, one line for each credential whose state or dates would change, and a summary. Without the summary the answer was cut off. Nothing changes. Few previews run at once; another one is refused for a while.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -3970,6 +4023,44 @@ func (c *Client) ListPolicies(ctx context.Context, reqEditors ...RequestEditorFn
 	return c.Client.Do(req)
 }
 
+// PublishPolicyWithBody Add a version of the policy
+//
+// The change is a part of a policy, or a whole one, laid over the base: members that it names replace the base's, lists as a whole. The base is the newest version; if another one was added meanwhile, the call is refused. What is bought from then on is bought under the new version; orders and credentials that exist keep theirs. Everything that is wrong with the policy is named at once. Try it before with the what-if of the base.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/policies (the `PublishPolicy` operationId).
+func (c *Client) PublishPolicyWithBody(ctx context.Context, params *PublishPolicyParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPublishPolicyRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PublishPolicy Add a version of the policy
+//
+// The change is a part of a policy, or a whole one, laid over the base: members that it names replace the base's, lists as a whole. The base is the newest version; if another one was added meanwhile, the call is refused. What is bought from then on is bought under the new version; orders and credentials that exist keep theirs. Everything that is wrong with the policy is named at once. Try it before with the what-if of the base.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/policies (the `PublishPolicy` operationId).
+func (c *Client) PublishPolicy(ctx context.Context, params *PublishPolicyParams, body PublishPolicyJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPublishPolicyRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetPolicy One version of the policy
 //
 // Corresponds with GET /v1/policies/{policy_version} (the `GetPolicy` operationId).
@@ -3987,7 +4078,7 @@ func (c *Client) GetPolicy(ctx context.Context, policyVersion PolicyVersion, req
 
 // PreviewPolicyWithBody Which credentials would change state under another policy, and when
 //
-// The body is a part of a policy, laid over the version: members that it names replace that version's, lists as a whole. Every credential that is not revoked is looked at under the policy that it was bought under and under the changed one. The answer is streamed, one JSON value a line: a header, one line for each credential whose state or dates would change, and a summary. Without the summary the answer was cut off. Nothing changes.
+// The body is a part of a policy, laid over the version: members that it names replace that version's, lists as a whole. Every credential that is not revoked is looked at under the policy that it was bought under and under the changed one. The answer is streamed, one JSON value a line: a header, one line for each credential whose state or dates would change, and a summary. Without the summary the answer was cut off. Nothing changes. Few previews run at once; another one is refused for a while.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4006,7 +4097,7 @@ func (c *Client) PreviewPolicyWithBody(ctx context.Context, policyVersion Policy
 
 // PreviewPolicy Which credentials would change state under another policy, and when
 //
-// The body is a part of a policy, laid over the version: members that it names replace that version's, lists as a whole. Every credential that is not revoked is looked at under the policy that it was bought under and under the changed one. The answer is streamed, one JSON value a line: a header, one line for each credential whose state or dates would change, and a summary. Without the summary the answer was cut off. Nothing changes.
+// The body is a part of a policy, laid over the version: members that it names replace that version's, lists as a whole. Every credential that is not revoked is looked at under the policy that it was bought under and under the changed one. The answer is streamed, one JSON value a line: a header, one line for each credential whose state or dates would change, and a summary. Without the summary the answer was cut off. Nothing changes. Few previews run at once; another one is refused for a while.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -6820,6 +6911,59 @@ func NewListPoliciesRequest(server string) (*http.Request, error) {
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
 	if err != nil {
 		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewPublishPolicyRequest calls the generic PublishPolicy builder with application/json body
+func NewPublishPolicyRequest(server string, params *PublishPolicyParams, body PublishPolicyJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPublishPolicyRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewPublishPolicyRequestWithBody constructs an http.Request for the PublishPolicy method, with any body, and a specified content type
+func NewPublishPolicyRequestWithBody(server string, params *PublishPolicyParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/policies")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
 	}
 
 	return req, nil

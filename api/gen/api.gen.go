@@ -742,6 +742,21 @@ type NewPayout struct {
 	SourceAccount string `json:"source_account"`
 }
 
+// NewPolicy defines model for NewPolicy.
+type NewPolicy struct {
+	// BaseVersion The newest version, which the change is laid over.
+	BaseVersion int32 `json:"base_version"`
+
+	// Change A part of a policy.
+	Change PolicyChange `json:"change"`
+
+	// EffectiveAt From then on; at once where it is missing. Not before the base.
+	EffectiveAt *time.Time `json:"effective_at,omitempty"`
+
+	// Reason What the new version is for.
+	Reason string `json:"reason"`
+}
+
 // NewRefund defines model for NewRefund.
 type NewRefund struct {
 	// Lines Their positions. All that are in no refund, where nothing is said.
@@ -1063,8 +1078,10 @@ type PolicySession struct {
 
 // PolicyShipping defines model for PolicyShipping.
 type PolicyShipping struct {
-	PromiseFrom *int32 `json:"promise_from,omitempty"`
-	PromiseTo   *int32 `json:"promise_to,omitempty"`
+	// MissingAfter Days that a parcel is late before it counts as missing.
+	MissingAfter *int32 `json:"missing_after,omitempty"`
+	PromiseFrom  *int32 `json:"promise_from,omitempty"`
+	PromiseTo    *int32 `json:"promise_to,omitempty"`
 }
 
 // PolicyTokens defines model for PolicyTokens.
@@ -1149,13 +1166,22 @@ type ProductList struct {
 
 // PublishedPolicy defines model for PublishedPolicy.
 type PublishedPolicy struct {
+	AddedAt *time.Time `json:"added_at,omitempty"`
+
+	// AddedBy The key under which it was added.
+	AddedBy *string `json:"added_by,omitempty"`
+
+	// BaseVersion That it was made of. Versions that came with the program have none.
+	BaseVersion *int32 `json:"base_version,omitempty"`
+
 	// Current New agreements are made under it.
 	Current     bool      `json:"current"`
 	EffectiveAt time.Time `json:"effective_at"`
 
 	// Policy Every number of the policy.
-	Policy  Policy `json:"policy"`
-	Version int32  `json:"version"`
+	Policy  Policy  `json:"policy"`
+	Reason  *string `json:"reason,omitempty"`
+	Version int32   `json:"version"`
 }
 
 // QuotedLine defines model for QuotedLine.
@@ -1808,6 +1834,12 @@ type RecordPaymentParams struct {
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
+// PublishPolicyParams defines parameters for PublishPolicy.
+type PublishPolicyParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
 // ListProductsParams defines parameters for ListProducts.
 type ListProductsParams struct {
 	// Market Only what is sold in this country (ISO 3166-1 alpha-2).
@@ -1983,6 +2015,9 @@ type RecoverPasswordJSONRequestBody = PasswordRecovery
 // RecordPaymentJSONRequestBody defines body for RecordPayment for application/json ContentType.
 type RecordPaymentJSONRequestBody = NewPayment
 
+// PublishPolicyJSONRequestBody defines body for PublishPolicy for application/json ContentType.
+type PublishPolicyJSONRequestBody = NewPolicy
+
 // ApproveRefundJSONRequestBody defines body for ApproveRefund for application/json ContentType.
 type ApproveRefundJSONRequestBody = Reason
 
@@ -2132,6 +2167,9 @@ type ServerInterface interface {
 	// ListPolicies Every version of the policy, newest first
 	// (GET /v1/policies)
 	ListPolicies(c *gin.Context)
+	// PublishPolicy Add a version of the policy
+	// (POST /v1/policies)
+	PublishPolicy(c *gin.Context, params PublishPolicyParams)
 	// GetPolicy One version of the policy
 	// (GET /v1/policies/{policy_version})
 	GetPolicy(c *gin.Context, policyVersion PolicyVersion)
@@ -3585,6 +3623,49 @@ func (siw *ServerInterfaceWrapper) ListPolicies(c *gin.Context) {
 	siw.Handler.ListPolicies(c)
 }
 
+// PublishPolicy operation middleware
+func (siw *ServerInterfaceWrapper) PublishPolicy(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PublishPolicyParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PublishPolicy(c, params)
+}
+
 // GetPolicy operation middleware
 func (siw *ServerInterfaceWrapper) GetPolicy(c *gin.Context) {
 
@@ -4799,6 +4880,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/support-cases", wrapper.ListSupportCases)
 	router.POST(options.BaseURL+"/v1/support-cases/:case_id/closure", wrapper.CloseSupportCase)
 	router.GET(options.BaseURL+"/v1/policies", wrapper.ListPolicies)
+	router.POST(options.BaseURL+"/v1/policies", wrapper.PublishPolicy)
 	router.GET(options.BaseURL+"/v1/policies/:policy_version", wrapper.GetPolicy)
 	router.GET(options.BaseURL+"/v1/sandbox/clock", wrapper.GetSandboxClock)
 	router.POST(options.BaseURL+"/v1/sandbox/clock/advance", wrapper.AdvanceSandboxClock)
@@ -7114,6 +7196,90 @@ func (response ListPoliciesdefaultApplicationProblemPlusJSONResponse) VisitListP
 	return err
 }
 
+type PublishPolicyRequestObject struct {
+	Params PublishPolicyParams
+	Body   *PublishPolicyJSONRequestBody
+}
+
+type PublishPolicyResponseObject interface {
+	VisitPublishPolicyResponse(w http.ResponseWriter) error
+}
+
+type PublishPolicy201ResponseHeaders struct {
+	IdempotencyReplayed *string
+	Location            string
+}
+
+type PublishPolicy201JSONResponse struct {
+	Body    PublishedPolicy
+	Headers PublishPolicy201ResponseHeaders
+}
+
+func (response PublishPolicy201JSONResponse) VisitPublishPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PublishPolicy409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response PublishPolicy409ApplicationProblemPlusJSONResponse) VisitPublishPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PublishPolicy422ApplicationProblemPlusJSONResponse struct {
+	RefusedApplicationProblemPlusJSONResponse
+}
+
+func (response PublishPolicy422ApplicationProblemPlusJSONResponse) VisitPublishPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PublishPolicydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PublishPolicydefaultApplicationProblemPlusJSONResponse) VisitPublishPolicyResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetPolicyRequestObject struct {
 	PolicyVersion PolicyVersion `json:"policy_version"`
 }
@@ -8957,6 +9123,9 @@ type StrictServerInterface interface {
 	// ListPolicies Every version of the policy, newest first
 	// (GET /v1/policies)
 	ListPolicies(ctx context.Context, request ListPoliciesRequestObject) (ListPoliciesResponseObject, error)
+	// PublishPolicy Add a version of the policy
+	// (POST /v1/policies)
+	PublishPolicy(ctx context.Context, request PublishPolicyRequestObject) (PublishPolicyResponseObject, error)
 	// GetPolicy One version of the policy
 	// (GET /v1/policies/{policy_version})
 	GetPolicy(ctx context.Context, request GetPolicyRequestObject) (GetPolicyResponseObject, error)
@@ -10390,6 +10559,50 @@ func (sh *strictHandler) ListPolicies(ctx *gin.Context) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ListPoliciesResponseObject); ok {
 		if err := validResponse.VisitListPoliciesResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PublishPolicy operation middleware
+func (sh *strictHandler) PublishPolicy(ctx *gin.Context, params PublishPolicyParams) {
+	var request PublishPolicyRequestObject
+
+	request.Params = params
+
+	var body PublishPolicyJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PublishPolicy(ctx, request.(PublishPolicyRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PublishPolicy")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(PublishPolicyResponseObject); ok {
+		if err := validResponse.VisitPublishPolicyResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

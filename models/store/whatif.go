@@ -2,45 +2,12 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"tokendesk/models"
 )
-
-// PolicyVersion is a version of the policy and since when new agreements are made under it.
-type PolicyVersion struct {
-	models.Policy
-	EffectiveAt time.Time
-}
-
-// PolicyVersions lists every version of the policy, newest first.
-func (s *Store) PolicyVersions(ctx context.Context) ([]PolicyVersion, error) {
-	var rows []policyRow
-	if err := s.with(ctx).Order("version desc").Find(&rows).Error; err != nil {
-		return nil, fault(fmt.Errorf("list the policies: %w", err))
-	}
-	out := make([]PolicyVersion, len(rows))
-	for i, row := range rows {
-		p, err := row.policy()
-		if err != nil {
-			return nil, err
-		}
-		out[i] = PolicyVersion{p, row.EffectiveAt}
-	}
-	return out, nil
-}
-
-func (r policyRow) policy() (models.Policy, error) {
-	p := models.DefaultPolicy() // what a version older than a field does not state
-	if err := json.Unmarshal(r.Body, &p); err != nil {
-		return p, fmt.Errorf("read policy %d: %w", r.Version, err)
-	}
-	p.Version = r.Version
-	return p, nil
-}
 
 // PreviewPolicy holds every credential that is not revoked against another policy than the one that it was bought under, and tells of each
 // that would change, in order of their ids. It returns how many it has looked at.
@@ -96,23 +63,17 @@ func agreementUnder(p models.Policy) agreement {
 }
 
 func agreements(ctx context.Context, tx pgx.Tx) (map[int]agreement, error) {
-	rows, err := tx.Query(ctx, "select version, body, effective_at from policies")
+	rows, err := tx.Query(ctx, "select version, body from policies")
 	if err != nil {
 		return nil, err
 	}
-	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[policyRow])
-	if err != nil {
-		return nil, err
-	}
-	out := map[int]agreement{}
-	for _, row := range all {
+	out, row := map[int]agreement{}, policyRow{}
+	_, err = pgx.ForEachRow(rows, []any{&row.Version, &row.Body}, func() error {
 		p, err := row.policy()
-		if err != nil {
-			return nil, err
-		}
 		out[p.Version] = agreementUnder(p)
-	}
-	return out, nil
+		return err
+	})
+	return out, err
 }
 
 // closings remembers the days that were asked for: many credentials end on the same ones.
