@@ -58,7 +58,7 @@ func (s *server) PublishPolicy(ctx context.Context, r gen.PublishPolicyRequestOb
 			return 0, "", err
 		}
 		if err := whole.Validate(); err != nil {
-			return 0, "", within("/change", err)
+			return 0, "", inMember("/change", err)
 		}
 		version, err := tx.PublishPolicy(ctx, store.NewPolicy{Policy: whole, Base: base.Version, Reason: reason, EffectiveAt: deref(r.Body.EffectiveAt)},
 			callOf(ctx).caller.Actor, s.Clock())
@@ -71,8 +71,8 @@ func (s *server) PublishPolicy(ctx context.Context, r gen.PublishPolicyRequestOb
 	return gen.PublishPolicy201JSONResponse{Headers: gen.PublishPolicy201ResponseHeaders{Location: fmt.Sprintf("/v1/policies/%d", version)}, Body: p}, err
 }
 
-// within points the faults of a policy at where it stands in the body.
-func within(member string, err error) error {
+// inMember points the faults of a policy at where it stands in the body.
+func inMember(member string, err error) error {
 	var moved []error
 	for _, f := range models.FaultsOf(err) {
 		moved = append(moved, f.At(member+f.Field))
