@@ -22,6 +22,7 @@ const (
 	ApproveCredential  CredentialEvent = "approve"
 	ProofCredential    CredentialEvent = "proof"
 	RegisterCredential CredentialEvent = "register"
+	RepeatProofing     CredentialEvent = "repeat_proofing"
 	AwaitReplacement   CredentialEvent = "await_replacement"
 	RevokeCredential   CredentialEvent = "revoke"
 )
@@ -30,6 +31,7 @@ const (
 var CredentialMachine = Machine[CredentialPhase, CredentialEvent]{Name: "credential", Initial: PendingProofing, Transitions: []Transition[CredentialPhase, CredentialEvent]{
 	{[]CredentialPhase{PendingApproval}, ApproveCredential, PendingRegistration, ByPerson, "an administrator approved it (SPN-3)"},
 	{[]CredentialPhase{PendingProofing}, ProofCredential, PendingRegistration, ByWorld, "the person's identity is proofed (PRF-4)"},
+	{[]CredentialPhase{PendingRegistration}, RepeatProofing, PendingProofing, ByWorkflow, "nothing was registered in time after the proofing (REG-2)"},
 	{[]CredentialPhase{PendingRegistration}, RegisterCredential, CredentialActive, ByPerson, "its first authenticator is registered (REG-1)"},
 	{[]CredentialPhase{CredentialActive}, AwaitReplacement, PendingRegistration, ByPerson, "its only token is revoked while a replacement is under way (MGT-4, MGT-6)"},
 	{[]CredentialPhase{PendingApproval, PendingProofing, PendingRegistration, CredentialActive}, RevokeCredential, CredentialRevoked, ByPerson, "revoked, for good, by a person or by time (MGT-4, LIF-1)"},

@@ -14,7 +14,8 @@ func (e Edge) String() string { return e.Machine + " " + e.From + " " + e.Event 
 // Edges lists the edges of every machine.
 func Edges() []Edge {
 	return slices.Concat(OrderMachine.edges(), InvoiceMachine.edges(), ChargeMachine.edges(), RefundMachine.edges(), LicenseKeyMachine.edges(),
-		TokenMachine.edges(), ShipmentMachine.edges(), CredentialMachine.edges(), AuthenticatorMachine.edges())
+		TokenMachine.edges(), ShipmentMachine.edges(), CredentialMachine.edges(), AuthenticatorMachine.edges(),
+		ProofingMachine.edges(), AppointmentMachine.edges(), ActivationCodeMachine.edges())
 }
 
 func (m Machine[S, E]) edges() (edges []Edge) {

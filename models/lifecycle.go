@@ -11,6 +11,7 @@ const (
 	ShipmentLifecycle   Lifecycle = "shipment"
 	CredentialLifecycle Lifecycle = "credential"
 	RefundLifecycle     Lifecycle = "refund"
+	ProofingLifecycle   Lifecycle = "proofing"
 )
 
 // WorkflowID is how a lifecycle of one thing is called in the engine, readable to operators (OPS-1): order/SO-10042.
@@ -28,6 +29,7 @@ const (
 	SignalShipmentChanged     Signal = "shipment-changed"     // to a shipment; ref: the shipment
 	SignalCredentialChanged   Signal = "credential-changed"   // to a credential; ref: the credential
 	SignalRefundChanged       Signal = "refund-changed"       // to a refund; ref: the refund, or what came back
+	SignalProofingChanged     Signal = "proofing-changed"     // to a proofing; ref: the case
 	SignalAuthenticatorLocked Signal = "authenticator-locked" // to a credential; ref: the authenticator
 )
 

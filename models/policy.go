@@ -14,6 +14,7 @@ type Policy struct {
 	Life       LifePolicy       `json:"life"`
 	Tokens     TokenPolicy      `json:"tokens"`
 	Refund     RefundPolicy     `json:"refund"`
+	Proofing   ProofingPolicy   `json:"proofing"`
 }
 
 // LifePolicy dates the life of a credential (LIF). E is the end of the term, R the day of its revocation.
@@ -104,5 +105,6 @@ func DefaultPolicy() Policy {
 			LastRenewalBefore: 1, SuspensionDays: 60, ReviewDays: 14},
 		Tokens: TokenPolicy{WarrantyDays: 45, OldYears: 3},
 		Refund: RefundPolicy{SecondPersonAbove: 50000, SelfServiceDays: 30, DecisionDays: 3, ReturnDays: 30, ReturnReminder: 7, PayoutDays: 14},
+		Proofing: defaultProofing(),
 	}
 }

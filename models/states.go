@@ -21,6 +21,9 @@ func StatesDocument() string {
 	document(&b, ShipmentMachine)
 	document(&b, CredentialMachine)
 	document(&b, AuthenticatorMachine)
+	document(&b, ProofingMachine)
+	document(&b, AppointmentMachine)
+	document(&b, ActivationCodeMachine)
 	return b.String()
 }
 
