@@ -121,7 +121,7 @@ func TestWhatIfRefuses(t *testing.T) {
 		"no reminders":                         {`{"life":{"reminders":[]}}`, models.InvalidRequest, "/life/reminders"},
 		"a reminder on the day of revocation":  {`{"life":{"reminders":[15,0]}}`, models.PolicyInvalid, "/life/reminders/1"},
 		"reminders out of order":               {`{"life":{"reminders":[3,15]}}`, models.PolicyInvalid, "/life/reminders/1"},
-		"suspended before the end of the term": {`{"life":{"grace_months":1}}`, models.PolicyInvalid, "/life/suspend_before"},
+		"suspended before the end of the term": {`{"life":{"suspend_before":336}}`, models.PolicyInvalid, "/life/suspend_before"},
 		"an unknown zone":                      {`{"zone":"Europe/Atlantis"}`, models.PolicyInvalid, "/zone"},
 		"no time of day":                       {`{"close_of_business":"5pm"}`, models.PolicyInvalid, "/close_of_business"},
 	} {

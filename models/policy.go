@@ -103,8 +103,8 @@ func DefaultPolicy() Policy {
 			TemporaryPasswordHours: 72, RecoveryMinutes: 60, RecoveryMails: 3},
 		Life: LifePolicy{NoticeBefore: 30, GraceMonths: 12, SuspendBefore: 60, Reminders: []int{30, 15, 3}, LastInvoiceBefore: 5,
 			LastRenewalBefore: 1, SuspensionDays: 60, ReviewDays: 14},
-		Tokens: TokenPolicy{WarrantyDays: 45, OldYears: 3},
-		Refund: RefundPolicy{SecondPersonAbove: 50000, SelfServiceDays: 30, DecisionDays: 3, ReturnDays: 30, ReturnReminder: 7, PayoutDays: 14},
+		Tokens:   TokenPolicy{WarrantyDays: 45, OldYears: 3},
+		Refund:   RefundPolicy{SecondPersonAbove: 50000, SelfServiceDays: 30, DecisionDays: 3, ReturnDays: 30, ReturnReminder: 7, PayoutDays: 14},
 		Proofing: defaultProofing(),
 	}
 }

@@ -25,6 +25,7 @@ func (p Policy) Validate() error {
 	p.checkBounds(w)
 	for part, check := range map[string]func(*wrongs){
 		"/life": p.checkLife, "/invoice": p.checkInvoice, "/shipping": p.checkShipping, "/session": p.checkSession, "/refund": p.checkRefund,
+		"/proofing": p.checkProofing,
 	} {
 		if !w.in(part) {
 			check(w)
@@ -97,7 +98,7 @@ func (p Policy) checkBounds(w *wrongs) {
 	for i, days := range l.Reminders {
 		bounds = append(bounds, bound{fmt.Sprintf("/life/reminders/%d", i), days, 1, mostDays})
 	}
-	for _, b := range bounds {
+	for _, b := range append(bounds, p.Proofing.proofingBounds()...) {
 		if b.value < b.least || b.value > b.most {
 			w.at(b.pointer, "it must be from %d to %d", b.least, b.most)
 		}

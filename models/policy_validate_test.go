@@ -45,6 +45,12 @@ func TestPolicyValidate(t *testing.T) {
 		"a stranger locks a person out":           {func(p *models.Policy) { p.Session.TriesPerUserAnywhere = 5 }, "/session/tries_per_user_anywhere"},
 		"a negative limit":                        {func(p *models.Policy) { p.Refund.SecondPersonAbove = -1 }, "/refund/second_person_above"},
 		"a reminder before the request":           {func(p *models.Policy) { p.Refund.ReturnReminder = 31 }, "/refund/return_reminder"},
+		"a code that lapses at once":              {func(p *models.Policy) { p.Proofing.PostCodeDays = 0 }, "/proofing/post_code_days"},
+		"a reminder before there is a code":       {func(p *models.Policy) { p.Proofing.PostCodeDays = 10 }, "/proofing/code_reminders/0"},
+		"a reminder after its deadline":           {func(p *models.Policy) { p.Proofing.RegistrationReminders = []int{7, 7} }, "/proofing/registration_reminders/1"},
+		"nudges out of order":                     {func(p *models.Policy) { p.Proofing.Nudges = []int{14, 3} }, "/proofing/nudges/1"},
+		"an unknown rule of review":               {func(p *models.Policy) { p.Proofing.Review = "sometimes" }, "/proofing/review"},
+		"slots that nobody may take":              {func(p *models.Policy) { p.Proofing.Appointment.NoticeHours = 24 * 30 }, "/proofing/appointment/notice_hours"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := models.DefaultPolicy()

@@ -118,6 +118,27 @@ func (e ParcelOutcome) Valid() bool {
 	}
 }
 
+// Defines values for PolicyProofingReview.
+const (
+	PolicyProofingReviewAlways     PolicyProofingReview = "always"
+	PolicyProofingReviewCloseNames PolicyProofingReview = "close_names"
+	PolicyProofingReviewNever      PolicyProofingReview = "never"
+)
+
+// Valid indicates whether the value is a known member of the PolicyProofingReview enum.
+func (e PolicyProofingReview) Valid() bool {
+	switch e {
+	case PolicyProofingReviewAlways:
+		return true
+	case PolicyProofingReviewCloseNames:
+		return true
+	case PolicyProofingReviewNever:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for TimelineWaitingOn.
 const (
 	TimelineWaitingOnAdministrator TimelineWaitingOn = "administrator"
@@ -974,6 +995,17 @@ type PaymentPage struct {
 // Policy Every number of the policy.
 type Policy = models.Policy
 
+// PolicyAppointment defines model for PolicyAppointment.
+type PolicyAppointment struct {
+	BufferMinutes *int32 `json:"buffer_minutes,omitempty"`
+	HoldMinutes   *int32 `json:"hold_minutes,omitempty"`
+	HorizonDays   *int32 `json:"horizon_days,omitempty"`
+	LinkMinutes   *int32 `json:"link_minutes,omitempty"`
+	Minutes       *int32 `json:"minutes,omitempty"`
+	NoticeHours   *int32 `json:"notice_hours,omitempty"`
+	ReminderHours *int32 `json:"reminder_hours,omitempty"`
+}
+
 // PolicyChange A part of a policy.
 type PolicyChange struct {
 	// CloseOfBusiness Local time.
@@ -984,6 +1016,7 @@ type PolicyChange struct {
 	LicenseKey      *PolicyLicenseKey `json:"license_key,omitempty"`
 	Life            *PolicyLife       `json:"life,omitempty"`
 	Otp             *PolicyOTP        `json:"otp,omitempty"`
+	Proofing        *PolicyProofing   `json:"proofing,omitempty"`
 	Refund          *PolicyRefund     `json:"refund,omitempty"`
 	Session         *PolicySession    `json:"session,omitempty"`
 	Shipping        *PolicyShipping   `json:"shipping,omitempty"`
@@ -1051,6 +1084,49 @@ type PolicyOTP struct {
 	TotpResync    *int32 `json:"totp_resync,omitempty"`
 	TotpWindow    *int32 `json:"totp_window,omitempty"`
 }
+
+// PolicyProofing defines model for PolicyProofing.
+type PolicyProofing struct {
+	AgentCodeDays *int32             `json:"agent_code_days,omitempty"`
+	Appointment   *PolicyAppointment `json:"appointment,omitempty"`
+	CheckMinutes  *int32             `json:"check_minutes,omitempty"`
+
+	// CodeReminders Days before a code lapses, descending.
+	CodeReminders   []int32 `json:"code_reminders,omitempty"`
+	CodeTries       *int32  `json:"code_tries,omitempty"`
+	CodeWaitMinutes *int32  `json:"code_wait_minutes,omitempty"`
+
+	// FreeAttempts Included in the price.
+	FreeAttempts *int32 `json:"free_attempts,omitempty"`
+
+	// Nudges Days after a case came to wait for the person, ascending.
+	Nudges                []int32 `json:"nudges,omitempty"`
+	OutcomeHours          *int32  `json:"outcome_hours,omitempty"`
+	PostCodeDays          *int32  `json:"post_code_days,omitempty"`
+	PostCodeDaysElsewhere *int32  `json:"post_code_days_elsewhere,omitempty"`
+	QuestionAttempts      *int32  `json:"question_attempts,omitempty"`
+	QuestionOptions       *int32  `json:"question_options,omitempty"`
+	QuestionSeconds       *int32  `json:"question_seconds,omitempty"`
+
+	// Questions Knowledge questions may be asked.
+	Questions        *bool  `json:"questions,omitempty"`
+	QuestionsAtLeast *int32 `json:"questions_at_least,omitempty"`
+	RegistrationDays *int32 `json:"registration_days,omitempty"`
+
+	// RegistrationReminders Days before the registration is too late, descending.
+	RegistrationReminders []int32 `json:"registration_reminders,omitempty"`
+
+	// Review Which passes a second person confirms.
+	Review       *PolicyProofingReview `json:"review,omitempty"`
+	ReviewHours  *int32                `json:"review_hours,omitempty"`
+	SessionHours *int32                `json:"session_hours,omitempty"`
+
+	// TermsVersion Of the self-service terms that are agreed to.
+	TermsVersion *string `json:"terms_version,omitempty"`
+}
+
+// PolicyProofingReview Which passes a second person confirms.
+type PolicyProofingReview string
 
 // PolicyRefund defines model for PolicyRefund.
 type PolicyRefund struct {
