@@ -96,6 +96,9 @@ func (s *Store) ChargeAuthorized(ctx context.Context, c models.Charge, providerR
 // pays the order, in one transaction.
 func (s *Store) ChargeCaptured(ctx context.Context, c models.Charge, invoiceNumber string, at time.Time) error {
 	return s.InTx(ctx, func(tx *Store) error {
+		if _, err := orders.lock(ctx, tx, c.OrderID); err != nil {
+			return err
+		}
 		state, err := charges.lock(ctx, tx, c.ID)
 		if err != nil || state == models.ChargeCaptured {
 			return err
@@ -122,6 +125,9 @@ func (s *Store) ChargeDeclined(ctx context.Context, c models.Charge, number, rea
 			return err
 		}
 		if err := tx.lockCredentialsOf(ctx, o.Lines); err != nil {
+			return err
+		}
+		if _, err := orders.lock(ctx, tx, o.ID); err != nil {
 			return err
 		}
 		state, err := charges.lock(ctx, tx, c.ID)

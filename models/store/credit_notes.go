@@ -114,7 +114,7 @@ func (s *Store) orderCredited(ctx context.Context, o models.Order, at time.Time)
 // When it was the order's last line, the order is refunded.
 func (s *Store) CreditLine(ctx context.Context, order models.Order, line models.OrderLine, reason models.RefundReason, at time.Time) error {
 	err := s.InTx(ctx, func(tx *Store) error {
-		o, err := tx.lockOrder(ctx, "id = ?", order.ID)
+		o, err := tx.lockLine(ctx, order.ID, line.ID)
 		if err != nil {
 			return err
 		}

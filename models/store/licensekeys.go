@@ -22,22 +22,12 @@ const licenseKeyBits = 100
 // fulfilled order changes nothing.
 func (s *Store) FulfilOrder(ctx context.Context, number string, sealer Sealer, at time.Time) error {
 	return s.InTx(ctx, func(tx *Store) error {
-		o, err := tx.OrderByNumber(ctx, number)
-		if err != nil {
-			return err
-		}
-		if err := tx.lockCredentialsOf(ctx, o.Lines); err != nil {
-			return err
-		}
-		state, err := orders.lock(ctx, tx, o.ID)
+		o, err := tx.lockOrder(ctx, "number = ?", number)
 		switch {
-		case err != nil || state == models.OrderFulfilled || state == models.OrderRefunded:
+		case err != nil || o.Status == models.OrderFulfilled || o.Status == models.OrderRefunded:
 			return err
-		case state != models.OrderPaid:
-			return models.StateForbids.New("the order is %s", state).Allowing(models.Events(models.OrderMachine.Allowed(state, models.ByPerson))...)
-		}
-		if o, err = tx.OrderByNumber(ctx, number); err != nil { // as it is under the lock
-			return err
+		case o.Status != models.OrderPaid:
+			return models.StateForbids.New("the order is %s", o.Status).Allowing(models.Events(models.OrderMachine.Allowed(o.Status, models.ByPerson))...)
 		}
 		undone, err := tx.undoneLines(ctx, o.ID)
 		if err != nil {
@@ -168,7 +158,7 @@ func (s *Store) LicenseKeys(ctx context.Context, orderID string) ([]models.Licen
 // ExpireLicenseKeys ends keys that were not used in their lifetime, and returns how many.
 func (s *Store) ExpireLicenseKeys(ctx context.Context, at time.Time) (int64, error) {
 	from, to, _ := models.LicenseKeyMachine.Lookup(models.ExpireKey)
-	r := s.with(ctx).Table("license_keys").Where("expires_at <= ? and status in ?", at, from).Update("status", to)
+	r := s.with(ctx).Exec(`update license_keys set status = ? where id in (select id from license_keys where expires_at <= ? and status in ? order by id for update)`, to, at, from)
 	return r.RowsAffected, fault(r.Error)
 }
 

@@ -377,17 +377,36 @@ func (w *world) check(r *rapid.T) {
 
 // never ends the check where one of the queries finds what must not be.
 func (w *world) never(r *rapid.T, queries map[string]string) {
+	what, err := broken(context.Background(), w.st, queries)
+	if err != nil {
+		r.Fatal(err)
+	}
+	if what != "" {
+		r.Fatalf("there is %s", what)
+	}
+}
+
+// broken says which of the queries finds what must not be, and what it is; empty: none.
+func broken(ctx context.Context, st *store.Store, queries map[string]string) (string, error) {
 	var all []string
 	for _, what := range slices.Sorted(maps.Keys(queries)) {
 		all = append(all, "select '"+strings.ReplaceAll(what, "'", "''")+"', min(x::text) from ("+queries[what]+") q(x)")
 	}
 	var what, found string
-	err := w.st.Pool().QueryRow(context.Background(), "select w, x from ("+strings.Join(all, " union all ")+") f(w, x) where x is not null limit 1").Scan(&what, &found)
-	switch {
-	case err == nil:
-		r.Fatalf("there is %s: %s", what, found)
-	case !errors.Is(err, pgx.ErrNoRows):
-		r.Fatal(err)
+	err := st.Pool().QueryRow(ctx, "select w, x from ("+strings.Join(all, " union all ")+") f(w, x) where x is not null limit 1").Scan(&what, &found)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", nil
+	}
+	return what + ": " + found, err
+}
+
+// bearsEverything checks that nothing has led to what must never be.
+func bearsEverything(t *testing.T, st *store.Store) {
+	t.Helper()
+	for _, queries := range []map[string]string{invariants, refundInvariants, renewalInvariants} {
+		if what, err := broken(t.Context(), st, queries); err != nil || what != "" {
+			t.Errorf("there is %s (%v)", what, err)
+		}
 	}
 }
 

@@ -51,24 +51,6 @@ func (s *Store) RequestRefund(ctx context.Context, q models.RefundRequest, actor
 	return r, nil
 }
 
-// lockOrder reads an order with its lines under a row lock. Credentials that the order made or changes are locked before it, as
-// everywhere; its refunds, shipments, keys and tokens after it.
-func (s *Store) lockOrder(ctx context.Context, where string, args ...any) (models.Order, error) {
-	o, err := s.order(ctx, where, args...)
-	if err != nil {
-		return o, err
-	}
-	err = s.with(ctx).Exec(`select id from credentials where order_line_id in (select id from order_lines where order_id = @order)
-		or id in (select credential_id from order_lines where order_id = @order) order by id for update`, map[string]any{"order": o.ID}).Error
-	if err != nil {
-		return o, fmt.Errorf("lock the credentials of an order: %w", err)
-	}
-	if _, err := orders.lock(ctx, s, o.ID); err != nil {
-		return o, err
-	}
-	return s.order(ctx, "id = ?", o.ID)
-}
-
 // refundableLines are the lines at the positions, or all that are in no refund.
 func (s *Store) refundableLines(ctx context.Context, o models.Order, positions []int, at time.Time) (lines []models.OrderLine, err error) {
 	switch {

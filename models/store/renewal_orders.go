@@ -49,31 +49,8 @@ func (s *Store) priceRenewal(ctx context.Context, b buying, line *pricedLine, po
 	return nil
 }
 
-// lockCredentialsOf locks the credentials that lines are for, in one order for everybody and before any order is locked: so does
-// revoking, which then looks for orders that have become pointless (REN-4).
-func (s *Store) lockCredentialsOf(ctx context.Context, lines []models.OrderLine) error {
-	var ids []string
-	for _, line := range lines {
-		if line.CredentialID != nil {
-			ids = append(ids, *line.CredentialID)
-		}
-	}
-	return s.lockCredentials(ctx, ids)
-}
-
-func (s *Store) lockCredentials(ctx context.Context, ids []string) error {
-	if len(ids) == 0 {
-		return nil
-	}
-	var locked []string
-	if err := s.with(ctx).Raw("select id from credentials where id in ? order by id for update", ids).Scan(&locked).Error; err != nil {
-		return fault(fmt.Errorf("lock the credentials of an order: %w", err))
-	}
-	return nil
-}
-
 // LapseRenewals gives up unpaid orders when a credential is revoked: their invoices become void, and the buyers are told. It joins the
-// revocation's transaction, which holds the credential's lock.
+// revocation's transaction, which holds the locks of the credential and of every order that names it.
 //
 // Only an order in which nothing else is left lapses: one with lines for other credentials, or new ones, goes on, and what came too late
 // is credited once it is paid. Nor does an order whose card is just being charged: taken money is credited and refunded, and a declined charge

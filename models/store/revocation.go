@@ -93,17 +93,14 @@ func (s *Store) revokeForGood(ctx context.Context, c *models.Credential, r model
 
 // revokeAll ends a credential, everything bound to it and the person's sessions. The password stays.
 func (s *Store) revokeAll(ctx context.Context, c *models.Credential, reason models.RevokeReason, actor models.Actor, at time.Time) error {
+	if err := s.lockEnd(ctx, *c); err != nil {
+		return err
+	}
 	err := credentials.move(s.with(ctx), c.ID, models.RevokeCredential, at, map[string]any{"revoked_at": at, "revoke_reason": reason})
 	if err != nil {
 		return err
 	}
 	c.Phase, c.RevokedAt, c.RevokeReason = models.CredentialRevoked, &at, &reason
-	if err := s.endAuthenticators(ctx, *c, "", reason, actor, at); err != nil {
-		return err
-	}
-	if _, err := s.EndSessions(ctx, c.AccountID, actor, at); err != nil {
-		return err
-	}
 	if err := s.LapseRenewals(ctx, c.ID, at); err != nil {
 		return err
 	}
@@ -111,6 +108,12 @@ func (s *Store) revokeAll(ctx context.Context, c *models.Credential, reason mode
 		return err
 	}
 	if err := s.creditUnbegun(ctx, c.ID, at); err != nil {
+		return err
+	}
+	if err := s.endAuthenticators(ctx, *c, "", reason, actor, at); err != nil {
+		return err
+	}
+	if _, err := s.EndSessions(ctx, c.AccountID, actor, at); err != nil {
 		return err
 	}
 	return s.auditCredential(ctx, *c, "credential.revoked", actor, map[string]string{"reason": string(reason)}, at)

@@ -45,13 +45,16 @@ func (s *Store) undoWhatIsBack(ctx context.Context, o models.Order, r *models.Re
 		line   *models.RefundLine
 		behind []sent
 	}
+	if err := s.lockBehind(ctx, r.Lines); err != nil {
+		return 0, err
+	}
 	var undo []ready
 	for i := range r.Lines {
 		l := &r.Lines[i]
 		if l.UndoneAt != nil || l.DroppedAt != nil {
 			continue
 		}
-		sent, err := s.lockSent(ctx, l.OrderLineID)
+		sent, err := s.sentFor(ctx, l.OrderLineID)
 		if err != nil {
 			return 0, err
 		}
@@ -110,14 +113,7 @@ func anyOut(all []sent) bool {
 const behindLine = `from shipments h join order_lines l on l.id = h.order_line_id
 	where l.id = @line or l.replacement_reason is not null and l.credential_id = (select id from credentials where order_line_id = @line)`
 
-// lockSent reads the shipments behind a line, oldest first, under row locks.
-func (s *Store) lockSent(ctx context.Context, lineID string) ([]sent, error) {
-	if err := s.with(ctx).Exec(`select h.id `+behindLine+` order by h.id for update of h`, map[string]any{"line": lineID}).Error; err != nil {
-		return nil, fmt.Errorf("lock shipments: %w", err)
-	}
-	return s.sentFor(ctx, lineID)
-}
-
+// sentFor reads the shipments behind a line, oldest first.
 func (s *Store) sentFor(ctx context.Context, lineID string) (all []sent, err error) {
 	err = s.with(ctx).Raw(`
 		select h.id, h.order_line_id, h.status, coalesce(p.serial, '') as serial, coalesce(t.status, '') as token_status, b.condition, b.received_at
