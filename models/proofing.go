@@ -52,7 +52,7 @@ var ProofingMachine = Machine[ProofingStatus, ProofingEvent]{Name: "proofing", I
 	{[]ProofingStatus{ProofingSelfService, ProofingScheduling}, StartOver, ProofingChoosing, ByPerson, "the person chooses anew, or reports a wrong name (PRF-2)"},
 	{[]ProofingStatus{ProofingSelfService}, VerifyIdentity, ProofingDone, ByWorld, "the provider verified the identity (PRF-4)"},
 	{[]ProofingStatus{ProofingSelfService}, LocatePerson, ProofingAwaitingCode, ByWorld, "the person is located: an activation code goes by post (PRF-4)"},
-	{[]ProofingStatus{ProofingSelfService}, TurnToVideo, ProofingScheduling, ByWorld, "the provider could not verify: live video remains (PRF-4)"},
+	{[]ProofingStatus{ProofingSelfService, ProofingAwaitingCode}, TurnToVideo, ProofingScheduling, ByWorld, "the provider could not verify, or no letter can be posted: live video remains (PRF-4)"},
 	{[]ProofingStatus{ProofingSelfService}, EndSelfService, ProofingChoosing, ByWorkflow, "the provider's session timed out: the person chooses anew"},
 	{[]ProofingStatus{ProofingScheduling}, BookSession, ProofingScheduled, ByPerson, "a slot is booked (PRF-5)"},
 	{[]ProofingStatus{ProofingScheduled}, CancelSession, ProofingScheduling, ByPerson, "the person cancels the session (PRF-6)"},
@@ -187,3 +187,17 @@ type ProofingConsent struct {
 	CreditInquiry bool // notice of the soft credit inquiry was acknowledged
 	GivenAt       time.Time
 }
+
+// ProofingResult is what the identity provider says of a session.
+type ProofingResult struct {
+	Phase   SessionPhase
+	Outcome *ProofingOutcome // nil until it has ended
+}
+
+// Repeats reports whether an event begins another attempt: a proofing that had succeeded, and has to be repeated.
+func (e ProofingEvent) Repeats() bool {
+	return e == ReportCodeLost || e == LapseCode || e == LapseRegistration
+}
+
+// Ends reports whether a status is the end of a case.
+func (s ProofingStatus) Ends() bool { return ProofingMachine.Ends(s) }

@@ -20,13 +20,16 @@ type guarded[S, E ~string] struct {
 }
 
 var (
-	orders      = guarded[models.OrderStatus, models.OrderEvent]{models.OrderMachine, "orders", "id", "status", false}
-	invoices    = guarded[models.InvoiceStatus, models.InvoiceEvent]{models.InvoiceMachine, "invoices", "id", "status", false}
-	charges     = guarded[models.ChargeStatus, models.ChargeEvent]{models.ChargeMachine, "charges", "id", "status", true}
-	licenseKeys = guarded[models.LicenseKeyStatus, models.LicenseKeyEvent]{models.LicenseKeyMachine, "license_keys", "id", "status", false}
-	tokens      = guarded[models.TokenStatus, models.TokenEvent]{models.TokenMachine, "tokens", "serial", "status", true}
-	shipments   = guarded[models.ShipmentStatus, models.ShipmentEvent]{models.ShipmentMachine, "shipments", "id", "status", true}
-	credentials = guarded[models.CredentialPhase, models.CredentialEvent]{models.CredentialMachine, "credentials", "id", "phase", true}
+	orders          = guarded[models.OrderStatus, models.OrderEvent]{models.OrderMachine, "orders", "id", "status", false}
+	invoices        = guarded[models.InvoiceStatus, models.InvoiceEvent]{models.InvoiceMachine, "invoices", "id", "status", false}
+	charges         = guarded[models.ChargeStatus, models.ChargeEvent]{models.ChargeMachine, "charges", "id", "status", true}
+	licenseKeys     = guarded[models.LicenseKeyStatus, models.LicenseKeyEvent]{models.LicenseKeyMachine, "license_keys", "id", "status", false}
+	tokens          = guarded[models.TokenStatus, models.TokenEvent]{models.TokenMachine, "tokens", "serial", "status", true}
+	shipments       = guarded[models.ShipmentStatus, models.ShipmentEvent]{models.ShipmentMachine, "shipments", "id", "status", true}
+	proofings       = guarded[models.ProofingStatus, models.ProofingEvent]{models.ProofingMachine, "proofing_cases", "id", "status", true}
+	appointments    = guarded[models.AppointmentStatus, models.AppointmentEvent]{models.AppointmentMachine, "appointments", "id", "status", true}
+	activationCodes = guarded[models.ActivationCodeStatus, models.ActivationCodeEvent]{models.ActivationCodeMachine, "activation_codes", "id", "status", true}
+	credentials     = guarded[models.CredentialPhase, models.CredentialEvent]{models.CredentialMachine, "credentials", "id", "phase", true}
 )
 
 // move performs one event: UPDATE … WHERE key = id AND state IN (sources of the event). Zero rows is a fault that
