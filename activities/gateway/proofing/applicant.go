@@ -1,6 +1,7 @@
 package proofing
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -44,7 +45,7 @@ type Limits struct {
 func (a Applicant) String() string               { return "applicant " + a.Reference }
 func (a Applicant) Format(f fmt.State, _ rune)   { _, _ = io.WriteString(f, a.String()) }
 func (a Applicant) LogValue() slog.Value         { return slog.StringValue(a.String()) }
-func (a Applicant) MarshalJSON() ([]byte, error) { return fmt.Appendf(nil, "%q", a.String()), nil }
+func (a Applicant) MarshalJSON() ([]byte, error) { return json.Marshal(a.String()) }
 
 func (Name) String() string               { return redacted }
 func (Name) Format(f fmt.State, _ rune)   { _, _ = io.WriteString(f, redacted) }
@@ -89,7 +90,7 @@ func CheckPhone(number models.Secret) error {
 }
 
 // PlainSSN takes hyphens and spaces out of a Social Security number, and refuses what the Social Security Administration never
-// assigns (20 CFR 422.103; POMS RM 10201.035).
+// assigns (POMS RM 10201.035).
 func PlainSSN(ssn models.Secret) (models.Secret, error) {
 	digits := strings.NewReplacer("-", "", " ", "").Replace(ssn.Reveal())
 	impossible := !nineDigit.MatchString(digits) || strings.HasPrefix(digits, "000") || strings.HasPrefix(digits, "666") || digits[0] == '9' ||
