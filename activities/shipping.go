@@ -43,8 +43,8 @@ func (s *Shipping) advance(ctx context.Context, in workflows.ShipmentAt) (workfl
 	case err != nil:
 	case models.ShipmentMachine.Allows(sh.Status, models.PackShipment):
 		sh, err = s.Store.PackShipment(ctx, in.ID, in.At)
-	case len(models.ShipmentTimeline(sh).Due(in.At)) > 0:
-		sh, err = s.Store.MarkLate(ctx, in.ID, in.At)
+	case sh.UnderWay():
+		sh, err = s.Store.MarkOverdue(ctx, in.ID, in.At)
 	}
 	if err != nil {
 		return workflows.ShipmentFacts{}, err
@@ -57,12 +57,13 @@ func (s *Shipping) facts(ctx context.Context, sh models.Shipment, in workflows.S
 	if err != nil {
 		return f, err
 	}
-	f = workflows.ShipmentFacts{Status: sh.Status, Parcel: sh.Parcel, ProductKind: line.ProductKind, Organization: line.OrganizationID}
-	if next, ok := models.ShipmentTimeline(sh).Next(in.At); ok {
-		policy, err := s.Store.Policy(ctx, line.PolicyVersion)
-		if err != nil {
-			return f, err
-		}
+	policy, err := s.Store.Policy(ctx, line.PolicyVersion)
+	if err != nil {
+		return f, err
+	}
+	f = workflows.ShipmentFacts{Status: sh.Status, Parcel: sh.Parcel, ProductKind: line.ProductKind, Organization: line.OrganizationID,
+		LookAt: sh.LookAgain(in.At), Missing: sh.UnderWay() && sh.MissingSince != nil}
+	if next, ok := models.ShipmentTimeline(sh, policy).Next(in.At); ok {
 		f.Next, f.NextAt = next.What, next.At.In(policy.Location()) // its day is shown to people
 	}
 	return f, nil
@@ -123,23 +124,30 @@ func (s *Shipping) void(ctx context.Context, p models.Parcel, in workflows.Shipm
 	return s.Store.LabelVoided(ctx, in.ID, p.Number, in.At)
 }
 
+// track asks the carrier about a parcel, and reminds people of one that is missing still.
 func (s *Shipping) track(ctx context.Context, in workflows.ShipmentAt) (none, error) {
 	sh, parcels, err := s.Store.Shipment(ctx, in.ID)
 	if err != nil || len(parcels) < sh.Parcel || parcels[sh.Parcel-1].TrackingNumber == nil {
 		return none{}, err
 	}
-	number := *parcels[sh.Parcel-1].TrackingNumber
+	if err := s.ask(ctx, *parcels[sh.Parcel-1].TrackingNumber, in); err != nil {
+		return none{}, err
+	}
+	return none{}, s.Store.RemindOfMissing(ctx, in.ID, in.At)
+}
+
+func (s *Shipping) ask(ctx context.Context, number string, in workflows.ShipmentAt) error {
 	events, err := s.Carrier.Track(ctx, number)
 	if err != nil {
 		slog.WarnContext(ctx, "the carrier does not say where a parcel is", "shipment", in.ID, "error", err)
-		return none{}, nil
+		return nil
 	}
 	for _, e := range events {
 		_, err := s.Store.RecordCarrierEvent(ctx, models.CarrierEvent{ID: e.ID, Carrier: CarrierSource, TrackingNumber: number,
 			Kind: models.CarrierEventKind(e.Kind), OccurredAt: e.OccurredAt}, in.At)
 		if err != nil && !errors.Is(err, models.InvalidRequest) {
-			return none{}, err
+			return err
 		}
 	}
-	return none{}, nil
+	return nil
 }

@@ -45,6 +45,9 @@ func fulfilledOutlook(shipments []models.Shipment) outlook {
 }
 
 func shipmentOutlook(sh models.Shipment) outlook {
+	if sh.UnderWay() && sh.MissingSince != nil {
+		return outlook{gen.TimelineWaitingOnStaff, "support decides about the parcel, which is missing"}
+	}
 	switch sh.Status {
 	case models.ShipmentRequested, models.ShipmentReshipping:
 		return outlook{gen.TimelineWaitingOnTokendesk, "a token is being taken from stock"}
@@ -60,6 +63,20 @@ func shipmentOutlook(sh models.Shipment) outlook {
 		return outlook{gen.TimelineWaitingOnCarrier, "the carrier reports trouble with the parcel"}
 	}
 	return outlook{gen.TimelineWaitingOnNobody, "nothing more happens"}
+}
+
+// shipmentLeftAlone is what becomes of a shipment about which nobody does anything: its milestones tell people, and send nothing. Empty: it
+// goes on, or has ended, by itself.
+func shipmentLeftAlone(sh models.Shipment) string {
+	switch {
+	case sh.Status == models.ShipmentBackordered:
+		return "it waits until stock of the model arrives: who has waited longest is served first"
+	case !sh.UnderWay():
+		return ""
+	case sh.MissingSince != nil:
+		return "the parcel stays missing: no other token is sent and nothing is refunded"
+	}
+	return "no other token is sent by itself while the carrier does not report the parcel lost or returned"
 }
 
 func credentialOutlook(c models.Credential, shown models.DisplayedStatus) outlook {

@@ -34,9 +34,7 @@ func (h *house) boughtUnder() (version int) {
 func TestPublishPolicy(t *testing.T) {
 	h := newHouse(t)
 	p := h.holder()
-	key := "publish"
-	publish := func() answer { return h.post(h.as(models.RoleOperator), policiesPath, newPolicy(1, earlier), idempotencyKey, key) }
-	a := publish().want(http.StatusCreated)
+	a := h.post(h.as(models.RoleOperator), policiesPath, newPolicy(1, earlier)).want(http.StatusCreated)
 	v := read[gen.PublishedPolicy](a)
 	if a.header.Get("Location") != "/v1/policies/2" || v.Version != 2 || !v.Current || !v.EffectiveAt.Equal(h.now()) || deref(v.BaseVersion) != 1 ||
 		deref(v.Reason) != "reminders come earlier" || deref(v.AddedBy) == "" || v.AddedAt == nil {

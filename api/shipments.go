@@ -68,6 +68,34 @@ func (s *server) CorrectShipmentAddress(ctx context.Context, r gen.CorrectShipme
 	}, err
 }
 
+// DeclareParcelLost takes a person's word that a late parcel will not arrive.
+func (s *server) DeclareParcelLost(ctx context.Context, r gen.DeclareParcelLostRequestObject) (gen.DeclareParcelLostResponseObject, error) {
+	if _, _, err := s.shipment(ctx, r.ShipmentID); err != nil {
+		return nil, err
+	}
+	reason, err := givenReason(models.ByAdministrator, &r.Body.Reason)
+	if err != nil {
+		return nil, err
+	}
+	_, err = making(ctx, s, func(tx *store.Store) (string, string, error) {
+		return r.ShipmentID, r.ShipmentID, tx.DeclareLost(ctx, r.ShipmentID, reason, callOf(ctx).caller.Actor, s.Clock())
+	}, func(id string) (string, error) { return id, nil })
+	if err != nil {
+		return nil, err
+	}
+	sh, parcels, err := s.Store.Shipment(ctx, r.ShipmentID)
+	return gen.DeclareParcelLost200JSONResponse{Body: viewShipment(sh, parcels)}, err
+}
+
+// shipmentActions lists what the caller may do with a shipment.
+func (s *server) shipmentActions(ctx context.Context, sh models.Shipment) []string {
+	actions := actionsOf(ctx, s, models.ShipmentMachine, sh.Status)
+	if sh.UnderWay() && sh.LateSince != nil && s.operations.performs("shipment.declare_lost", callOf(ctx).caller.roles) {
+		actions = append(actions, "declare_lost")
+	}
+	return actions
+}
+
 // version is the entity tag (RFC 9110 section 8.8.3) of a thing that was last changed at a moment.
 func version(changed time.Time) string {
 	return `"` + strconv.FormatInt(changed.UnixMicro(), 36) + `"`
@@ -94,7 +122,7 @@ func (s *server) viewShipmentOf(ctx context.Context, id string) (*gen.Shipment, 
 
 func viewShipment(sh models.Shipment, parcels []models.Parcel) gen.Shipment {
 	return gen.Shipment{ID: sh.ID, OrderLineID: sh.OrderLineID, TokenModel: sh.TokenModel, Status: sh.Status, Address: &sh.Address,
-		PromisedBy: sh.PromisedBy, LateFrom: sh.LateFrom, LateSince: sh.LateSince, CreatedAt: sh.CreatedAt, DeliveredAt: sh.DeliveredAt,
+		PromisedBy: sh.PromisedBy, LateFrom: sh.LateFrom, LateSince: sh.LateSince, MissingSince: sh.MissingSince, CreatedAt: sh.CreatedAt, DeliveredAt: sh.DeliveredAt,
 		Parcels: each(parcels, viewParcel)}
 }
 

@@ -92,17 +92,19 @@ func (s *server) GetShipmentTimeline(ctx context.Context, r gen.GetShipmentTimel
 	if err != nil {
 		return nil, err
 	}
-	zone, err := s.zone(ctx, o.PolicyVersion)
+	policy, err := s.Store.Policy(ctx, o.PolicyVersion)
 	if err != nil {
 		return nil, err
 	}
 	events := []event{{"requested", &sh.CreatedAt, "the shipment was asked for"}, {"late", sh.LateSince, "the parcel was late"},
-		{"delivered", sh.DeliveredAt, "the parcel was delivered"}}
+		{"missing", sh.MissingSince, "the parcel began to count as missing"}, {"delivered", sh.DeliveredAt, "the parcel was delivered"}}
 	for _, p := range parcels {
 		events = append(events, event{"shipped", p.ShippedAt, fmt.Sprintf("parcel %d left", p.Number)})
 	}
-	return gen.GetShipmentTimeline200JSONResponse(timeline(sh.ID, string(sh.Status), shipmentOutlook(sh), models.ShipmentTimeline(sh),
-		zone, s.Clock(), pastOf(events...), actionsOf(ctx, s, models.ShipmentMachine, sh.Status))), nil
+	t := timeline(sh.ID, string(sh.Status), shipmentOutlook(sh), models.ShipmentTimeline(sh, policy), policy.Location(), s.Clock(), pastOf(events...),
+		s.shipmentActions(ctx, sh))
+	t.IfNobodyActs = optional(shipmentLeftAlone(sh))
+	return gen.GetShipmentTimeline200JSONResponse(t), nil
 }
 
 // GetCredentialTimeline says what happens next with a credential, when and why (LIF-4).

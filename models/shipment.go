@@ -48,7 +48,7 @@ var ShipmentMachine = Machine[ShipmentStatus, ShipmentEvent]{Name: "shipment", I
 	{[]ShipmentStatus{ShipmentShipped, ShipmentInTransit, ShipmentException}, DeliverShipment, ShipmentDelivered, ByWorld, "delivered"},
 	{[]ShipmentStatus{ShipmentShipped, ShipmentInTransit, ShipmentException}, ReshipShipment, ShipmentReshipping, ByWorld, "lost or returned; the old serial is retired"},
 	{[]ShipmentStatus{ShipmentRequested, ShipmentBackordered, ShipmentPacked, ShipmentReshipping}, CancelShipment, ShipmentCancelled, ByPerson, "its order was undone before it left"},
-	{[]ShipmentStatus{ShipmentShipped, ShipmentInTransit, ShipmentException}, GiveUpShipment, ShipmentGivenUp, ByWorld, "lost or returned while its line is refunded: nothing is sent again (ORD-5)"},
+	{[]ShipmentStatus{ShipmentShipped, ShipmentInTransit, ShipmentException}, GiveUpShipment, ShipmentGivenUp, ByWorld, "lost or returned, and nothing is sent again: its line is refunded, or its credential revoked (ORD-5, MGT-4)"},
 }}
 
 // Shipment brings one token to one beneficiary. Each try is a parcel; a reshipment is the next parcel.
@@ -62,9 +62,11 @@ type Shipment struct {
 	PromisedBy  *time.Time // end of the last promised business day
 	LateFrom    *time.Time // start of the business day after it
 	LateSince   *time.Time
-	CreatedAt   time.Time `gorm:"autoCreateTime:false"`
-	UpdatedAt   time.Time `gorm:"autoUpdateTime:false"`
-	DeliveredAt *time.Time
+	// MissingSince is set while a parcel is so late that a person has to decide about it.
+	MissingSince *time.Time
+	CreatedAt    time.Time `gorm:"autoCreateTime:false"`
+	UpdatedAt    time.Time `gorm:"autoUpdateTime:false"`
+	DeliveredAt  *time.Time
 }
 
 // Parcel is one try to deliver a shipment: one serial under one tracking number.
@@ -105,4 +107,23 @@ func Promise(shipped time.Time, p Policy, c BusinessDays) (by, late time.Time) {
 	zone := p.Location()
 	by = AfterBusinessDays(shipped, p.Shipping.PromiseTo, c, zone)
 	return by, StartOfDay(AfterBusinessDays(shipped, p.Shipping.PromiseTo+1, c, zone), -1, zone)
+}
+
+// UnderWay reports whether the current parcel has left and has not ended.
+func (s Shipment) UnderWay() bool { return ShipmentMachine.Allows(s.Status, ReshipShipment) }
+
+// firstLook is how long after a parcel became late the carrier is asked about it again.
+const firstLook = 7 * 24 * time.Hour
+
+// LookAgain is the moment after at when the carrier is asked again about a late parcel of which nothing is heard: each time it takes twice as
+// long, so that one that never comes costs little. Zero: the parcel is not late.
+func (s Shipment) LookAgain(at time.Time) time.Time {
+	if !s.UnderWay() || s.LateSince == nil {
+		return time.Time{}
+	}
+	next := *s.LateSince
+	for wait := firstLook; !next.After(at); wait *= 2 {
+		next = next.Add(wait)
+	}
+	return next
 }

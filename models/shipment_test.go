@@ -1,6 +1,7 @@
 package models_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -83,4 +84,61 @@ func permute(events []models.CarrierEvent, visit func([]models.CarrierEvent)) {
 		}
 	}
 	heap(len(events))
+}
+
+// SHP-2: a late parcel of which nothing is heard is asked about a week after, then after twice as long each time.
+func TestLookAgain(t *testing.T) {
+	late := time.Date(2026, 11, 16, 5, 0, 0, 0, time.UTC)
+	sh := models.Shipment{Status: models.ShipmentInTransit, LateFrom: &late, LateSince: &late}
+	at, looks := late, []int{}
+	for range 8 { // more than three years
+		at = sh.LookAgain(at)
+		looks = append(looks, int(at.Sub(late).Hours()/24))
+	}
+	if want := []int{7, 21, 49, 105, 217, 441, 889, 1785}; !slices.Equal(looks, want) {
+		t.Errorf("days after it was late: %v, want %v", looks, want)
+	}
+	if got := sh.LookAgain(late.AddDate(0, 0, 8)); !got.Equal(late.AddDate(0, 0, 21)) {
+		t.Errorf("between two looks the next one is on %s", got)
+	}
+	for name, change := range map[string]func(*models.Shipment){
+		"not late":  func(sh *models.Shipment) { sh.LateSince = nil },
+		"delivered": func(sh *models.Shipment) { sh.Status = models.ShipmentDelivered },
+	} {
+		other := sh
+		change(&other)
+		if got := other.LookAgain(late); !got.IsZero() {
+			t.Errorf("%s: asked about on %s", name, got)
+		}
+	}
+}
+
+// SHP-1, SHP-2, LIF-4: a parcel under way is late, then missing, in days of the vendor's zone.
+func TestShipmentTimeline(t *testing.T) {
+	p := models.DefaultPolicy()
+	late := models.StartOfDay(time.Date(2026, 10, 20, 12, 0, 0, 0, time.UTC), 0, p.Location()) // before clocks go back
+	sh := models.Shipment{Status: models.ShipmentShipped, LateFrom: &late}
+	names := func() (all []models.MilestoneName) {
+		for _, m := range models.ShipmentTimeline(sh, p) {
+			all = append(all, m.Name)
+		}
+		return all
+	}
+	if got := names(); !slices.Equal(got, []models.MilestoneName{models.ShipmentLate, models.ShipmentMissing}) {
+		t.Errorf("ahead are %v", got)
+	}
+	if got := models.ShipmentTimeline(sh, p)[1].At; got.In(p.Location()).Format(time.DateTime) != "2026-11-19 00:00:00" {
+		t.Errorf("missing from %s", got)
+	}
+	sh.LateSince = &late
+	if got := names(); !slices.Equal(got, []models.MilestoneName{models.ShipmentMissing}) {
+		t.Errorf("when it is late, ahead are %v", got)
+	}
+	sh.MissingSince = &late
+	if got := names(); len(got) != 0 {
+		t.Errorf("when it is missing, ahead are %v", got)
+	}
+	if sh.Status, sh.LateSince, sh.MissingSince = models.ShipmentDelivered, nil, nil; len(names()) != 0 {
+		t.Errorf("when it has arrived, ahead are %v", names())
+	}
 }

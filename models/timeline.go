@@ -16,6 +16,7 @@ const (
 	InvoiceReminderAfter  MilestoneName = "invoice_reminder_after_due"
 	InvoiceVoided         MilestoneName = "invoice_voided"
 	ShipmentLate          MilestoneName = "delivery_late"
+	ShipmentMissing       MilestoneName = "delivery_missing"
 )
 
 // Milestone is one dated step: what happens then if nobody acts.
@@ -120,15 +121,17 @@ func AfterBusinessDays(from time.Time, n int, c BusinessDays, zone *time.Locatio
 	return StartOfDay(day, 1, zone)
 }
 
-// ShipmentTimeline is what is expected of a parcel under way: promised within the policy's business days, late after (SHP-1).
-func ShipmentTimeline(s Shipment) Timeline {
-	switch s.Status {
-	case ShipmentShipped, ShipmentInTransit, ShipmentException:
-	default:
+// ShipmentTimeline is what is expected of a parcel under way: promised within the policy's business days, late after (SHP-1), and missing
+// when it is so late that a person has to decide about it (SHP-2).
+func ShipmentTimeline(s Shipment, p Policy) (t Timeline) {
+	if !s.UnderWay() || s.LateFrom == nil {
 		return nil
 	}
-	if s.LateFrom == nil || s.LateSince != nil {
-		return nil
+	if s.LateSince == nil {
+		t = append(t, Milestone{Name: ShipmentLate, At: *s.LateFrom, What: "the parcel is late: buyer and staff are told"})
 	}
-	return Timeline{{Name: ShipmentLate, At: *s.LateFrom, What: "the parcel is late: buyer and staff are told"}}
+	if s.MissingSince == nil {
+		t = append(t, Milestone{Name: ShipmentMissing, At: StartOfDay(*s.LateFrom, p.Shipping.MissingAfter, p.Location()), What: "the parcel counts as missing: support decides about it"})
+	}
+	return t
 }

@@ -27,12 +27,14 @@ type ShipmentFacts struct {
 	Organization string
 	Next         string    // what happens at NextAt, in plain words
 	NextAt       time.Time // of the next milestone; zero: time alone changes nothing
+	LookAt       time.Time // when the carrier is asked about a late parcel again; zero: none is late
+	Missing      bool      // the parcel is so late that a person decides about it
 	LabelRefused bool      // the carrier will not make the label as it was asked for
 }
 
 // Steps of a shipment.
 var (
-	// AdvanceShipment takes a token from stock if the shipment needs one, or marks it late if it is, and tells where it stands then.
+	// AdvanceShipment takes a token from stock if the shipment needs one, or marks it late or missing if it is, and tells where it stands then.
 	AdvanceShipment = localStep[ShipmentAt, ShipmentFacts]("shipment.advance")
 	// BuyLabel buys the label of a packed shipment, or takes it back if the shipment was cancelled meanwhile.
 	BuyLabel = outsideStep[ShipmentAt, ShipmentFacts]("shipment.label")
@@ -41,7 +43,8 @@ var (
 	TrackParcel = outsideStep[ShipmentAt, struct{}]("shipment.track")
 )
 
-// How often a shipment looks again by itself: one that waits for stock or a person, and one that is late already.
+// How often a shipment looks again by itself: one that waits for stock or a person, and one that is late and was told so by a build that did
+// not say when to look.
 const (
 	secondLook = 24 * time.Hour
 	lateLook   = 7 * 24 * time.Hour
@@ -55,8 +58,8 @@ type shipment struct {
 }
 
 // Shipment is the lifecycle of a shipment: a token from stock, or a place in the backorder queue until stock arrives; a label;
-// then what the carrier reports, and the moment from which the parcel is late. A parcel that is lost or returned is sent again
-// with another token. It ends delivered or cancelled (SHP-1, SHP-2).
+// then what the carrier reports, and the moments from which the parcel is late, and missing. A parcel that is lost or returned is sent again
+// with another token, unless nothing is to be sent. It ends delivered, cancelled or given up (SHP-1, SHP-2).
 func Shipment(ctx workflow.Context, in ShipmentInput) error {
 	s := &shipment{ShipmentInput: in, changed: listen(ctx, models.SignalParcelMoved, models.SignalStockArrived, models.SignalShipmentChanged)}
 	for {
@@ -83,7 +86,7 @@ func Shipment(ctx workflow.Context, in ShipmentInput) error {
 // advance goes as far as it can without waiting for the world.
 func (s *shipment) advance(ctx workflow.Context) (err error) {
 	if s.facts, err = AdvanceShipment.Run(ctx, ShipmentAt{s.ID, now(ctx)}); err != nil || s.facts.Status != models.ShipmentPacked {
-		s.flag(ctx, false)
+		s.flag(ctx, s.facts.Missing)
 		return err
 	}
 	facts, err := BuyLabel.Run(ctx, ShipmentAt{s.ID, now(ctx)})
@@ -117,6 +120,9 @@ func (s *shipment) wait(ctx workflow.Context) error {
 		_, err := waitUntil(ctx, now(ctx).Add(secondLook), s.changed.pending)
 		return err
 	}
+	if look := s.facts.LookAt; until.IsZero() || !look.IsZero() && look.Before(until) {
+		until = look
+	}
 	if until.IsZero() {
 		until = now(ctx).Add(lateLook)
 	}
@@ -136,7 +142,7 @@ var shipmentDetails = map[models.ShipmentStatus]string{
 	models.ShipmentException:   "The carrier reports trouble with the parcel.",
 	models.ShipmentReshipping:  "The parcel was lost or returned: another token is being sent.",
 	models.ShipmentDelivered:   "Delivered.",
-	models.ShipmentGivenUp:     "Lost or returned. Nothing is sent again: its line is refunded.",
+	models.ShipmentGivenUp:     "Lost or returned. Nothing is sent again: its line is refunded, or its credential is revoked.",
 	models.ShipmentCancelled:   "Cancelled before it left. The token is in stock again.",
 }
 
@@ -144,6 +150,9 @@ func (s *shipment) show(ctx workflow.Context) error {
 	details := shipmentDetails[s.facts.Status]
 	if s.facts.LabelRefused {
 		details = "The carrier refuses the label: a person has to look."
+	}
+	if s.facts.Missing {
+		details = "The parcel is missing: a person has to decide about it."
 	}
 	if s.facts.Parcel > 1 {
 		details += " This is parcel " + strconv.Itoa(s.facts.Parcel) + "."

@@ -950,6 +950,12 @@ type Parcel struct {
 // ParcelOutcome defines model for Parcel.Outcome.
 type ParcelOutcome string
 
+// ParcelLoss defines model for ParcelLoss.
+type ParcelLoss struct {
+	// Reason What makes sure that it will not arrive.
+	Reason string `json:"reason"`
+}
+
 // PasswordChange defines model for PasswordChange.
 type PasswordChange struct {
 	// NewPassword At least 12 characters.
@@ -1434,10 +1440,13 @@ type Shipment struct {
 	ID          string     `json:"id"`
 
 	// LateFrom The start of the business day after it.
-	LateFrom    *time.Time `json:"late_from,omitempty"`
-	LateSince   *time.Time `json:"late_since,omitempty"`
-	OrderLineID string     `json:"order_line_id"`
-	Parcels     []Parcel   `json:"parcels"`
+	LateFrom  *time.Time `json:"late_from,omitempty"`
+	LateSince *time.Time `json:"late_since,omitempty"`
+
+	// MissingSince The parcel is so late that support decides about it.
+	MissingSince *time.Time `json:"missing_since,omitempty"`
+	OrderLineID  string     `json:"order_line_id"`
+	Parcels      []Parcel   `json:"parcels"`
 
 	// PromisedBy The end of the last promised business day.
 	PromisedBy *time.Time     `json:"promised_by,omitempty"`
@@ -1992,6 +2001,12 @@ type CorrectShipmentAddressParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 }
 
+// DeclareParcelLostParams defines parameters for DeclareParcelLost.
+type DeclareParcelLostParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
 // ListSupportCasesParams defines parameters for ListSupportCases.
 type ListSupportCasesParams struct {
 	// Cursor `next_cursor` of the page before.
@@ -2141,6 +2156,9 @@ type CreateSessionJSONRequestBody = NewSession
 
 // CorrectShipmentAddressJSONRequestBody defines body for CorrectShipmentAddress for application/json ContentType.
 type CorrectShipmentAddressJSONRequestBody = Address
+
+// DeclareParcelLostJSONRequestBody defines body for DeclareParcelLost for application/json ContentType.
+type DeclareParcelLostJSONRequestBody = ParcelLoss
 
 // QuarantineTokenJSONRequestBody defines body for QuarantineToken for application/json ContentType.
 type QuarantineTokenJSONRequestBody = StockReason
@@ -2894,6 +2912,24 @@ type ClientInterface interface {
 	//
 	// Corresponds with PUT /v1/shipments/{shipment_id}/address (the `CorrectShipmentAddress` operationId).
 	CorrectShipmentAddress(ctx context.Context, shipmentID ShipmentID, params *CorrectShipmentAddressParams, body CorrectShipmentAddressJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeclareParcelLostWithBody Declare a late parcel lost
+	//
+	// A person's word that it will not arrive. Its serial is retired and another token is sent, unless the line is being refunded or the credential is revoked: so a buyer who wants the money instead gets a refund asked for first.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/shipments/{shipment_id}/loss (the `DeclareParcelLost` operationId).
+	DeclareParcelLostWithBody(ctx context.Context, shipmentID ShipmentID, params *DeclareParcelLostParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeclareParcelLost Declare a late parcel lost
+	//
+	// A person's word that it will not arrive. Its serial is retired and another token is sent, unless the line is being refunded or the credential is revoked: so a buyer who wants the money instead gets a refund asked for first.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/shipments/{shipment_id}/loss (the `DeclareParcelLost` operationId).
+	DeclareParcelLost(ctx context.Context, shipmentID ShipmentID, params *DeclareParcelLostParams, body DeclareParcelLostJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetShipmentTimeline What happens next with a shipment, when and why
 	//
@@ -4603,6 +4639,44 @@ func (c *Client) CorrectShipmentAddressWithBody(ctx context.Context, shipmentID 
 // Corresponds with PUT /v1/shipments/{shipment_id}/address (the `CorrectShipmentAddress` operationId).
 func (c *Client) CorrectShipmentAddress(ctx context.Context, shipmentID ShipmentID, params *CorrectShipmentAddressParams, body CorrectShipmentAddressJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewCorrectShipmentAddressRequest(c.Server, shipmentID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeclareParcelLostWithBody Declare a late parcel lost
+//
+// A person's word that it will not arrive. Its serial is retired and another token is sent, unless the line is being refunded or the credential is revoked: so a buyer who wants the money instead gets a refund asked for first.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/shipments/{shipment_id}/loss (the `DeclareParcelLost` operationId).
+func (c *Client) DeclareParcelLostWithBody(ctx context.Context, shipmentID ShipmentID, params *DeclareParcelLostParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeclareParcelLostRequestWithBody(c.Server, shipmentID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeclareParcelLost Declare a late parcel lost
+//
+// A person's word that it will not arrive. Its serial is retired and another token is sent, unless the line is being refunded or the credential is revoked: so a buyer who wants the money instead gets a refund asked for first.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/shipments/{shipment_id}/loss (the `DeclareParcelLost` operationId).
+func (c *Client) DeclareParcelLost(ctx context.Context, shipmentID ShipmentID, params *DeclareParcelLostParams, body DeclareParcelLostJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeclareParcelLostRequest(c.Server, shipmentID, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -8029,6 +8103,66 @@ func NewCorrectShipmentAddressRequestWithBody(server string, shipmentID Shipment
 		}
 
 		req.Header.Set("If-Match", headerParam1)
+
+	}
+
+	return req, nil
+}
+
+// NewDeclareParcelLostRequest calls the generic DeclareParcelLost builder with application/json body
+func NewDeclareParcelLostRequest(server string, shipmentID ShipmentID, params *DeclareParcelLostParams, body DeclareParcelLostJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewDeclareParcelLostRequestWithBody(server, shipmentID, params, "application/json", bodyReader)
+}
+
+// NewDeclareParcelLostRequestWithBody constructs an http.Request for the DeclareParcelLost method, with any body, and a specified content type
+func NewDeclareParcelLostRequestWithBody(server string, shipmentID ShipmentID, params *DeclareParcelLostParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "shipment_id", shipmentID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/shipments/%s/loss", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
 
 	}
 

@@ -950,6 +950,12 @@ type Parcel struct {
 // ParcelOutcome defines model for Parcel.Outcome.
 type ParcelOutcome string
 
+// ParcelLoss defines model for ParcelLoss.
+type ParcelLoss struct {
+	// Reason What makes sure that it will not arrive.
+	Reason string `json:"reason"`
+}
+
 // PasswordChange defines model for PasswordChange.
 type PasswordChange struct {
 	// NewPassword At least 12 characters.
@@ -1434,10 +1440,13 @@ type Shipment struct {
 	ID          string     `json:"id"`
 
 	// LateFrom The start of the business day after it.
-	LateFrom    *time.Time `json:"late_from,omitempty"`
-	LateSince   *time.Time `json:"late_since,omitempty"`
-	OrderLineID string     `json:"order_line_id"`
-	Parcels     []Parcel   `json:"parcels"`
+	LateFrom  *time.Time `json:"late_from,omitempty"`
+	LateSince *time.Time `json:"late_since,omitempty"`
+
+	// MissingSince The parcel is so late that support decides about it.
+	MissingSince *time.Time `json:"missing_since,omitempty"`
+	OrderLineID  string     `json:"order_line_id"`
+	Parcels      []Parcel   `json:"parcels"`
 
 	// PromisedBy The end of the last promised business day.
 	PromisedBy *time.Time     `json:"promised_by,omitempty"`
@@ -1992,6 +2001,12 @@ type CorrectShipmentAddressParams struct {
 	IfMatch IfMatch `json:"If-Match"`
 }
 
+// DeclareParcelLostParams defines parameters for DeclareParcelLost.
+type DeclareParcelLostParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
 // ListSupportCasesParams defines parameters for ListSupportCases.
 type ListSupportCasesParams struct {
 	// Cursor `next_cursor` of the page before.
@@ -2111,6 +2126,9 @@ type CreateSessionJSONRequestBody = NewSession
 
 // CorrectShipmentAddressJSONRequestBody defines body for CorrectShipmentAddress for application/json ContentType.
 type CorrectShipmentAddressJSONRequestBody = Address
+
+// DeclareParcelLostJSONRequestBody defines body for DeclareParcelLost for application/json ContentType.
+type DeclareParcelLostJSONRequestBody = ParcelLoss
 
 // QuarantineTokenJSONRequestBody defines body for QuarantineToken for application/json ContentType.
 type QuarantineTokenJSONRequestBody = StockReason
@@ -2306,6 +2324,9 @@ type ServerInterface interface {
 	// CorrectShipmentAddress Correct where a shipment goes
 	// (PUT /v1/shipments/{shipment_id}/address)
 	CorrectShipmentAddress(c *gin.Context, shipmentID ShipmentID, params CorrectShipmentAddressParams)
+	// DeclareParcelLost Declare a late parcel lost
+	// (POST /v1/shipments/{shipment_id}/loss)
+	DeclareParcelLost(c *gin.Context, shipmentID ShipmentID, params DeclareParcelLostParams)
 	// GetShipmentTimeline What happens next with a shipment, when and why
 	// (GET /v1/shipments/{shipment_id}/timeline)
 	GetShipmentTimeline(c *gin.Context, shipmentID ShipmentID)
@@ -4442,6 +4463,58 @@ func (siw *ServerInterfaceWrapper) CorrectShipmentAddress(c *gin.Context) {
 	siw.Handler.CorrectShipmentAddress(c, shipmentID, params)
 }
 
+// DeclareParcelLost operation middleware
+func (siw *ServerInterfaceWrapper) DeclareParcelLost(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "shipment_id" -------------
+	var shipmentID ShipmentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "shipment_id", c.Param("shipment_id"), &shipmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter shipment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DeclareParcelLostParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DeclareParcelLost(c, shipmentID, params)
+}
+
 // GetShipmentTimeline operation middleware
 func (siw *ServerInterfaceWrapper) GetShipmentTimeline(c *gin.Context) {
 
@@ -4945,6 +5018,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.GET(options.BaseURL+"/v1/shipments", wrapper.ListShipments)
 	router.GET(options.BaseURL+"/v1/shipments/:shipment_id", wrapper.GetShipment)
 	router.PUT(options.BaseURL+"/v1/shipments/:shipment_id/address", wrapper.CorrectShipmentAddress)
+	router.POST(options.BaseURL+"/v1/shipments/:shipment_id/loss", wrapper.DeclareParcelLost)
 	router.GET(options.BaseURL+"/v1/shipments/:shipment_id/timeline", wrapper.GetShipmentTimeline)
 	router.GET(options.BaseURL+"/v1/stock", wrapper.GetStock)
 	router.GET(options.BaseURL+"/v1/tokens/:serial", wrapper.GetToken)
@@ -8526,6 +8600,73 @@ func (response CorrectShipmentAddressdefaultApplicationProblemPlusJSONResponse) 
 	return err
 }
 
+type DeclareParcelLostRequestObject struct {
+	ShipmentID ShipmentID `json:"shipment_id"`
+	Params     DeclareParcelLostParams
+	Body       *DeclareParcelLostJSONRequestBody
+}
+
+type DeclareParcelLostResponseObject interface {
+	VisitDeclareParcelLostResponse(w http.ResponseWriter) error
+}
+
+type DeclareParcelLost200ResponseHeaders struct {
+	IdempotencyReplayed *string
+}
+
+type DeclareParcelLost200JSONResponse struct {
+	Body    Shipment
+	Headers DeclareParcelLost200ResponseHeaders
+}
+
+func (response DeclareParcelLost200JSONResponse) VisitDeclareParcelLostResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeclareParcelLost409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DeclareParcelLost409ApplicationProblemPlusJSONResponse) VisitDeclareParcelLostResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeclareParcelLostdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeclareParcelLostdefaultApplicationProblemPlusJSONResponse) VisitDeclareParcelLostResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type GetShipmentTimelineRequestObject struct {
 	ShipmentID ShipmentID `json:"shipment_id"`
 }
@@ -9262,6 +9403,9 @@ type StrictServerInterface interface {
 	// CorrectShipmentAddress Correct where a shipment goes
 	// (PUT /v1/shipments/{shipment_id}/address)
 	CorrectShipmentAddress(ctx context.Context, request CorrectShipmentAddressRequestObject) (CorrectShipmentAddressResponseObject, error)
+	// DeclareParcelLost Declare a late parcel lost
+	// (POST /v1/shipments/{shipment_id}/loss)
+	DeclareParcelLost(ctx context.Context, request DeclareParcelLostRequestObject) (DeclareParcelLostResponseObject, error)
 	// GetShipmentTimeline What happens next with a shipment, when and why
 	// (GET /v1/shipments/{shipment_id}/timeline)
 	GetShipmentTimeline(ctx context.Context, request GetShipmentTimelineRequestObject) (GetShipmentTimelineResponseObject, error)
@@ -11305,6 +11449,51 @@ func (sh *strictHandler) CorrectShipmentAddress(ctx *gin.Context, shipmentID Shi
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(CorrectShipmentAddressResponseObject); ok {
 		if err := validResponse.VisitCorrectShipmentAddressResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeclareParcelLost operation middleware
+func (sh *strictHandler) DeclareParcelLost(ctx *gin.Context, shipmentID ShipmentID, params DeclareParcelLostParams) {
+	var request DeclareParcelLostRequestObject
+
+	request.ShipmentID = shipmentID
+	request.Params = params
+
+	var body DeclareParcelLostJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeclareParcelLost(ctx, request.(DeclareParcelLostRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeclareParcelLost")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DeclareParcelLostResponseObject); ok {
+		if err := validResponse.VisitDeclareParcelLostResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

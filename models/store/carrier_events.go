@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -71,7 +73,7 @@ func (s *Store) moveParcel(ctx context.Context, e models.CarrierEvent, at time.T
 	if found.Error != nil || found.RowsAffected == 0 {
 		return false, found.Error
 	}
-	sh, err := s.lockShipment(ctx, p.ShipmentID)
+	sh, err := s.lockDelivery(ctx, p.ShipmentID)
 	if err != nil {
 		return false, err
 	}
@@ -79,6 +81,22 @@ func (s *Store) moveParcel(ctx context.Context, e models.CarrierEvent, at time.T
 		return false, err
 	}
 	return true, s.Signal(ctx, models.ShipmentLifecycle, sh.ID, models.SignalParcelMoved, e.ID, at)
+}
+
+// lockDelivery locks a shipment whose parcel may be given up. What that may credit is locked before it: the line's credential and its order.
+func (s *Store) lockDelivery(ctx context.Context, shipmentID string) (models.Shipment, error) {
+	var orderID, lineID string
+	err := s.with(ctx).Raw("select l.order_id, l.id from shipments h join order_lines l on l.id = h.order_line_id where h.id = ?", shipmentID).Row().Scan(&orderID, &lineID)
+	if errors.Is(err, sql.ErrNoRows) {
+		return models.Shipment{}, models.NoSuchThing.New("no such shipment")
+	}
+	if err != nil {
+		return models.Shipment{}, fmt.Errorf("find the order of a shipment: %w", err)
+	}
+	if _, err := s.lockLine(ctx, orderID, lineID); err != nil {
+		return models.Shipment{}, err
+	}
+	return s.lockShipment(ctx, shipmentID)
 }
 
 // reported is what a carrier's report does to a shipment.
@@ -139,7 +157,7 @@ func (s *Store) deliver(ctx context.Context, sh *models.Shipment, p models.Parce
 }
 
 // giveUp ends a parcel that was lost or returned: its serial is retired, and the shipment waits for the next one (SHP-2), unless its
-// line is being refunded (ORD-5). A token that its owner has registered has arrived, whatever the carrier says.
+// line is being refunded (ORD-5) or the credential that it is for is revoked (MGT-4). A token that its owner has registered has arrived, whatever the carrier says.
 func (s *Store) giveUp(ctx context.Context, sh *models.Shipment, p models.Parcel, kind models.CarrierEventKind, actor string, at time.Time) error {
 	state, err := tokens.lock(ctx, s, p.Serial)
 	if err != nil {
@@ -164,18 +182,63 @@ func (s *Store) giveUp(ctx context.Context, sh *models.Shipment, p models.Parcel
 	if err := s.changeParcel(ctx, p, map[string]any{"outcome": string(kind)}); err != nil {
 		return err
 	}
-	if refund, err := s.refundWaitingFor(ctx, sh.OrderLineID); err != nil || refund != "" {
-		if err != nil {
-			return err
-		}
+	refund, err := s.refundWaitingFor(ctx, sh.OrderLineID)
+	switch {
+	case err != nil:
+		return err
+	case refund != "":
 		return s.giveUpRefunded(ctx, sh, refund, actor, at)
 	}
-	next := map[string]any{"parcel": p.Number + 1, "promised_by": nil, "late_from": nil, "late_since": nil}
+	revoked, err := s.revokedBehind(ctx, sh.OrderLineID)
+	switch {
+	case err != nil:
+		return err
+	case revoked != "":
+		return s.giveUpRevoked(ctx, sh, revoked, actor, at)
+	}
+	next := map[string]any{"parcel": p.Number + 1, "promised_by": nil, "late_from": nil, "late_since": nil, "missing_since": nil}
 	if err := s.moveShipment(ctx, sh, models.ReshipShipment, actor, at, next); err != nil {
 		return err
 	}
-	sh.Parcel, sh.PromisedBy, sh.LateFrom, sh.LateSince = p.Number+1, nil, nil, nil
+	sh.Parcel, sh.PromisedBy, sh.LateFrom, sh.LateSince, sh.MissingSince = p.Number+1, nil, nil, nil, nil
 	return s.tellBuyer(ctx, *sh, p, models.NoticeReshipped, at)
+}
+
+// revokedBehind is the revoked credential that a line's token is for: it was bought for, or replaces the token of; empty: it lives, or is to come.
+func (s *Store) revokedBehind(ctx context.Context, lineID string) (credentialID string, err error) {
+	var ids []string
+	err = s.with(ctx).Raw(`select id from credentials where phase = @revoked and (order_line_id = @line
+		or id = (select credential_id from order_lines where id = @line and replacement_reason is not null))`,
+		map[string]any{"line": lineID, "revoked": models.CredentialRevoked}).Scan(&ids).Error
+	if err != nil || len(ids) == 0 {
+		return "", err
+	}
+	return ids[0], nil
+}
+
+// giveUpRevoked ends a shipment whose parcel was lost or returned after its credential was revoked: nothing is sent again, since nobody could
+// register it. A replacement is credited as one that had not left when the credential ended; about a first token a person decides.
+func (s *Store) giveUpRevoked(ctx context.Context, sh *models.Shipment, credentialID, actor string, at time.Time) error {
+	if err := s.endDelivery(ctx, sh, actor, at); err != nil {
+		return err
+	}
+	var replaces bool
+	if err := s.with(ctx).Raw("select replacement_reason is not null from order_lines where id = ?", sh.OrderLineID).Row().Scan(&replaces); err != nil {
+		return fmt.Errorf("look what a shipment is for: %w", err)
+	}
+	if replaces {
+		return s.undoReplacements(ctx, credentialID, at)
+	}
+	return s.OpenCase(ctx, "given-up/"+sh.ID, sh.ID, "a parcel did not arrive, and its credential is revoked: nothing is sent again", at)
+}
+
+// endDelivery gives a shipment up.
+func (s *Store) endDelivery(ctx context.Context, sh *models.Shipment, actor string, at time.Time) error {
+	if err := s.moveShipment(ctx, sh, models.GiveUpShipment, actor, at, map[string]any{"late_from": nil, "late_since": nil, "missing_since": nil}); err != nil {
+		return err
+	}
+	sh.LateFrom, sh.LateSince, sh.MissingSince = nil, nil, nil
+	return nil
 }
 
 // CarrierEvents lists what the carrier has reported about a shipment's parcels, as the carrier dated it.

@@ -91,7 +91,7 @@ func (s *Store) RecordLabel(ctx context.Context, in LabelIntent, l Label, at tim
 		if err := tx.lockTracking(ctx, l.TrackingNumber); err != nil {
 			return err
 		}
-		if sh, err = tx.lockShipment(ctx, in.Shipment.ID); err != nil {
+		if sh, err = tx.lockDelivery(ctx, in.Shipment.ID); err != nil {
 			return err
 		}
 		p, err := tx.parcel(ctx, sh.ID, in.Parcel.Number)

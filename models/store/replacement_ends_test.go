@@ -106,6 +106,100 @@ func TestEndOfCredentialCreditsReplacement(t *testing.T) {
 	})
 }
 
+// MGT-4, ORD-5, SHP-2: a replacement that had left when its credential was revoked, and is lost or comes back after, is not sent again: it is credited
+// as one that had not left, once, whoever says that it will not arrive. A free one costs nothing, and is not sent again either.
+func TestReplacementLostAfterRevocation(t *testing.T) {
+	t.Parallel()
+	later := storetest.At.AddDate(0, 2, 0)
+	for name, lost := range map[string]func(*testing.T, renewing, *storetest.Device, string){
+		"the carrier reports it lost": func(t *testing.T, w renewing, _ *storetest.Device, id string) {
+			for range 2 {
+				report(t, w.Store, "TRACK-"+id, models.CarrierLost, 48)
+			}
+		},
+		"the carrier returns it": func(t *testing.T, w renewing, _ *storetest.Device, id string) {
+			report(t, w.Store, "TRACK-"+id, models.CarrierReturned, 48)
+		},
+		"the warehouse has it back": func(t *testing.T, w renewing, d *storetest.Device, _ string) {
+			_, err := w.RecordReturn(t.Context(), d.Serial, models.ReturnedUnopened, atWarehouse, later)
+			storetest.Must(t, err)
+		},
+		"support declares it lost": func(t *testing.T, w renewing, _ *storetest.Device, id string) {
+			_, err := w.MarkOverdue(t.Context(), id, later)
+			storetest.Must(t, err)
+			storetest.Must(t, w.DeclareLost(t.Context(), id, "no trace", atSupport, later))
+		},
+	} {
+		for _, reason := range []models.ReplacementReason{models.ReplaceLost, models.ReplaceErr} {
+			t.Run(name+", replaced as "+string(reason), func(t *testing.T) {
+				t.Parallel()
+				w := newRenewing(t)
+				s := w.shop(t)
+				o, d := w.replaced(t, reason, storetest.At)
+				storetest.Stock(t, w.Store, w.ring, storetest.TokenModel, storetest.EventDevice, 1) // which must stay there
+				id := query[string](t, w.Store, "select id from shipments where order_line_id = $1", o.Lines[0].ID)
+				w.revoke(t, storetest.At)
+				lost(t, w, d, id)
+				sh, err := w.PackShipment(t.Context(), id, later)
+				storetest.Must(t, err)
+				if sh.Status != models.ShipmentGivenUp || sh.Parcel != 1 || sh.LateSince != nil || sh.MissingSince != nil {
+					t.Errorf("shipment %+v", sh)
+				}
+				if got := query[string](t, w.Store, "select status from tokens where serial = $1", d.Serial); got != "retired" {
+					t.Errorf("the token is %s", got)
+				}
+				s.wantOrder(o, models.OrderRefunded)
+				s.wantBalances(map[string]int64{"refunds_payable": -o.TotalMinor})
+				if n := query[int](t, w.Store, "select count(*) from credit_notes"); n != 1 {
+					t.Errorf("%d credit notes", n)
+				}
+			})
+		}
+	}
+}
+
+// SHP-2: a first token that was lost after its credential was revoked is not sent again either; a person decides about the money.
+func TestFirstTokenLostAfterRevocation(t *testing.T) {
+	t.Parallel()
+	w := newRenewing(t)
+	storetest.Stock(t, w.Store, w.ring, storetest.TokenModel, storetest.EventDevice, 2)
+	o := storetest.FulfilledOrder(t, w.Store, w.ring, w.person.ID)
+	storetest.Shipped(t, w.Store, o, 1)
+	id := query[string](t, w.Store, "select id from shipments where order_line_id = $1", o.Lines[0].ID)
+	c := storetest.Activated(t, w.Store, w.ring, w.person, o, 1) // though the token is not in hand
+	storetest.Must(t, w.RevokeCredential(t.Context(), models.Revocation{CredentialID: c.ID, Reason: models.RevokeStolen, By: models.BySubscriber}, w.ring, storetest.Hasher,
+		models.Actor{ID: w.person.ID}, storetest.At))
+	report(t, w.Store, "TRACK-"+id, models.CarrierLost, 48)
+	if got := query[string](t, w.Store, "select status from shipments where id = $1", id); got != "given_up" {
+		t.Errorf("the shipment is %s", got)
+	}
+	if n := query[int](t, w.Store, "select count(*) from support_cases where dedupe_key = 'given-up/' || $1", id); n != 1 {
+		t.Errorf("%d cases", n)
+	}
+}
+
+// MGT-4, ORD-5, SHP-2: a replacement is lost in the moment in which its credential is revoked: it is not sent again, and credited once.
+func TestReplacementLostWhileRevoked(t *testing.T) {
+	t.Parallel()
+	for range 4 {
+		w := newRenewing(t)
+		o, _ := w.replaced(t, models.ReplaceLost, storetest.At)
+		id := query[string](t, w.Store, "select id from shipments where order_line_id = $1", o.Lines[0].ID)
+		got := atOnce(2, func(i int) error {
+			if i == 0 {
+				_, err := w.RecordCarrierEvent(t.Context(), storetest.CarrierEvent("TRACK-"+id, models.CarrierLost, storetest.At), storetest.At)
+				return err
+			}
+			return w.RevokeCredential(t.Context(), models.Revocation{CredentialID: w.credential.ID, Reason: models.RevokeStolen, By: models.BySubscriber}, w.ring, storetest.Hasher,
+				models.Actor{ID: w.person.ID}, storetest.At)
+		})
+		status := query[string](t, w.Store, "select status from shipments where id = $1", id)
+		if n := query[int](t, w.Store, "select count(*) from credit_notes"); got[""] != 2 || n != 1 || status != "given_up" && status != "cancelled" {
+			t.Errorf("%v: the shipment is %s, %d credit notes", got, status, n)
+		}
+	}
+}
+
 // MGT-4, ORD-5: a replacement that waits in a refund when its credential is revoked is credited once.
 func TestRefundedReplacementIsCreditedOnce(t *testing.T) {
 	t.Parallel()

@@ -55,7 +55,7 @@ func (s *Store) lockParcelOf(ctx context.Context, serial string) (sh models.Ship
 		}
 		return sh, p, models.TokenNeverLeft.New("")
 	}
-	if sh, err = s.lockShipment(ctx, p.ShipmentID); err != nil {
+	if sh, err = s.lockDelivery(ctx, p.ShipmentID); err != nil {
 		return sh, p, err
 	}
 	p, err = s.parcel(ctx, p.ShipmentID, p.Number)
@@ -145,10 +145,9 @@ func (s *Store) refundWaitingFor(ctx context.Context, lineID string) (refundID s
 
 // giveUpRefunded ends a shipment whose parcel was lost or returned while its line is refunded: nothing is sent again.
 func (s *Store) giveUpRefunded(ctx context.Context, sh *models.Shipment, refundID, actor string, at time.Time) error {
-	if err := s.moveShipment(ctx, sh, models.GiveUpShipment, actor, at, map[string]any{"late_from": nil, "late_since": nil}); err != nil {
+	if err := s.endDelivery(ctx, sh, actor, at); err != nil {
 		return err
 	}
-	sh.LateFrom, sh.LateSince = nil, nil
 	return s.Signal(ctx, models.RefundLifecycle, refundID, models.SignalRefundChanged, sh.ID, at)
 }
 

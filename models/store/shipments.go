@@ -143,33 +143,6 @@ func (s *Store) unpack(ctx context.Context, sh models.Shipment, at time.Time) er
 	return tokens.move(s.with(ctx), p.Serial, models.ReleaseToken, at, nil)
 }
 
-// MarkLate records that a parcel under way is late, and tells buyer and staff (SHP-2). It returns where the shipment stands;
-// one that is not late, or known to be, stays as it is.
-func (s *Store) MarkLate(ctx context.Context, id string, at time.Time) (sh models.Shipment, err error) {
-	err = s.InTx(ctx, func(tx *Store) error {
-		if sh, err = tx.lockShipment(ctx, id); err != nil || len(models.ShipmentTimeline(sh).Due(at)) == 0 {
-			return err
-		}
-		err := tx.with(ctx).Table("shipments").Where("id = ?", id).Updates(map[string]any{"late_since": at, "updated_at": at}).Error
-		if err != nil {
-			return fmt.Errorf("mark the shipment late: %w", err)
-		}
-		sh.LateSince = &at
-		p, err := tx.parcel(ctx, id, sh.Parcel)
-		if err != nil {
-			return err
-		}
-		if err := tx.tellBuyer(ctx, sh, p, models.NoticeLate, at); err != nil {
-			return err
-		}
-		if err := tx.OpenCase(ctx, "late/"+id+"/"+strconv.Itoa(p.Number), id, "a parcel is late: ask the carrier", at); err != nil {
-			return err
-		}
-		return tx.auditShipment(ctx, sh, lifecycleActor, "late", at)
-	})
-	return sh, err
-}
-
 var lifecycleActor = models.SystemActor(models.ShipmentLifecycle).ID
 
 func (s *Store) lockShipment(ctx context.Context, id string) (sh models.Shipment, err error) {

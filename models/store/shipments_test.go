@@ -251,35 +251,6 @@ func TestCarrierEventIsKeptOrRefused(t *testing.T) {
 	}
 }
 
-// SHP-1, SHP-2: late from business day 6; buyer and staff are told once.
-func TestMarkLate(t *testing.T) {
-	t.Parallel()
-	st, ids := stocked(t, 1, 1)
-	storetest.Sent(t, st, ids[0], storetest.At)
-	sh, _, err := st.Shipment(t.Context(), ids[0])
-	storetest.Must(t, err)
-	for _, c := range []struct {
-		name string
-		at   time.Time
-		late bool
-	}{
-		{"the moment before", sh.LateFrom.Add(-time.Microsecond), false},
-		{"the moment", *sh.LateFrom, true},
-		{"known already", sh.LateFrom.Add(time.Hour), true},
-	} {
-		sh, err := st.MarkLate(t.Context(), ids[0], c.at)
-		storetest.Must(t, err)
-		if (sh.LateSince != nil) != c.late {
-			t.Errorf("%s: late since %v", c.name, sh.LateSince)
-		}
-	}
-	notices := one[int](t, st, "select count(*) from notices where kind = 'late'")
-	cases := one[int](t, st, "select count(*) from support_cases where dedupe_key like 'late/%'")
-	if notices != 1 || cases != 1 {
-		t.Errorf("%d mails and %d cases, want one each", notices, cases)
-	}
-}
-
 // SHP-1: before it has left a shipment can be cancelled, and its token serves another; a label that is being bought is taken back.
 func TestCancelShipment(t *testing.T) {
 	t.Parallel()
