@@ -169,6 +169,11 @@ func (s *Store) useKey(ctx context.Context, a Activation, account models.Account
 	if err != nil {
 		return c, err
 	}
+	if c.Phase == models.PendingProofing {
+		if _, err := s.OpenProofing(ctx, c, models.ProofingForActivation, "", a.ProofingCountry, c.PolicyVersion, at); err != nil {
+			return c, err
+		}
+	}
 	return c, s.Start(ctx, models.CredentialLifecycle, c.ID, at)
 }
 

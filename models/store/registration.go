@@ -171,6 +171,9 @@ func (s *Store) bind(ctx context.Context, c models.Credential, t models.Token, s
 	if err := credentials.move(s.with(ctx), c.ID, models.RegisterCredential, at, nil); err != nil {
 		return a, err
 	}
+	if err := s.completeProofing(ctx, c.ID, at); err != nil {
+		return a, err
+	}
 	err := s.Audit(ctx, models.AuditEvent{At: at, Class: models.LifecycleEvents, Kind: "token.registered", Actor: c.AccountID,
 		CredentialID: &c.ID, AuthenticatorID: &a.ID, SubjectRef: t.Serial, Outcome: models.Succeeded})
 	if err != nil {

@@ -101,6 +101,9 @@ func (s *Store) revokeAll(ctx context.Context, c *models.Credential, reason mode
 		return err
 	}
 	c.Phase, c.RevokedAt, c.RevokeReason = models.CredentialRevoked, &at, &reason
+	if err := s.abandonProofing(ctx, c.ID, actor, at); err != nil {
+		return err
+	}
 	if err := s.LapseRenewals(ctx, c.ID, at); err != nil {
 		return err
 	}
