@@ -129,25 +129,27 @@ type AgentException struct {
 
 // ProofingRecord is what an agent records of a passed session (PRF-7). Number and name are sealed; there is no field that could take an image.
 type ProofingRecord struct {
-	ID             string // pr_…
-	CaseID         string
-	Attempt        int
-	AppointmentID  string
-	AgentID        string
-	DocumentType   string
-	Issuer         string // ISO 3166
-	SealedNumber   []byte
-	SealedName     []byte          // the legal name as displayed
-	DocumentExpiry *string         // 2006-01-02; nil: it never expires
-	Checklist      map[string]bool `gorm:"serializer:json"`
-	NameResult     string          // legalname.Result
-	NameReasons    []string        `gorm:"serializer:json"`
-	RecordedAt     time.Time
-	ReviewWanted   bool
-	ReviewerID     *string
-	ReviewedAt     *time.Time
-	Confirmed      *bool
-	ReviewReason   string
+	ID               string // pr_…
+	CaseID           string
+	Attempt          int
+	AppointmentID    string
+	AgentID          string
+	DocumentType     string
+	Issuer           string // ISO 3166
+	SealedNumber     []byte
+	SealedName       []byte          // the legal name as displayed
+	DocumentExpiry   *string         // 2006-01-02; nil: it never expires
+	Checklist        map[string]bool `gorm:"serializer:json"`
+	ChecklistVersion int             // of the questions
+	DocumentsVersion int             // of the list that the document was checked by
+	NameResult       string          // legalname.Result
+	NameReasons      []string        `gorm:"serializer:json"`
+	RecordedAt       time.Time
+	ReviewWanted     bool
+	ReviewerID       *string
+	ReviewedAt       *time.Time
+	Confirmed        *bool
+	ReviewReason     string
 }
 
 // TableName of proofing records.
