@@ -1,6 +1,9 @@
 package models
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 // AppointmentStatus is where an appointment for a live video session stands.
 type AppointmentStatus string
@@ -75,6 +78,9 @@ type Appointment struct {
 	CreatedAt    time.Time `gorm:"autoCreateTime:false"`
 	UpdatedAt    time.Time `gorm:"autoUpdateTime:false"`
 }
+
+// MeetingKey is the idempotency key of an appointment's meeting: another one for each time it is moved.
+func (a Appointment) MeetingKey() string { return a.ID + "/" + strconv.Itoa(a.Sequence) }
 
 // Agent is a proofing agent: somebody who holds live video sessions.
 type Agent struct {

@@ -1,6 +1,9 @@
 package models
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // ProofingStatus is how far the proofing of a person's identity has come.
 type ProofingStatus string
@@ -175,6 +178,12 @@ type ProofingSession struct {
 	EndedAt     *time.Time
 	RedactedAt  *time.Time // when the provider was told to forget
 }
+
+// AskedRef begins the reference of a session that the provider has not answered for yet.
+const AskedRef = "asked/"
+
+// Asked reports whether the provider has not answered for the session yet.
+func (s ProofingSession) Asked() bool { return strings.HasPrefix(s.ProviderRef, AskedRef) }
 
 // TableName of proofing sessions.
 func (ProofingSession) TableName() string { return "proofing_sessions" }

@@ -64,5 +64,6 @@ func Register(r Registry) {
 	r.RegisterWorkflowWithOptions(workflows.Order, named(models.OrderLifecycle, movesOn))
 	r.RegisterWorkflowWithOptions(workflows.Shipment, named(models.ShipmentLifecycle, movesOn))
 	r.RegisterWorkflowWithOptions(workflows.Credential, named(models.CredentialLifecycle, movesOn))
+	r.RegisterWorkflowWithOptions(workflows.Proofing, named(models.ProofingLifecycle, movesOn))
 	r.RegisterWorkflowWithOptions(workflows.Refund, named(models.RefundLifecycle, stays))
 }

@@ -64,6 +64,17 @@ func (s Step[In, Out]) Run(ctx workflow.Context, in In) (out Out, err error) {
 	return out, err
 }
 
+// Try performs the step in one round of tries, for a lifecycle that has other things to do meanwhile, and reports whether it is stuck: the caller shows that and
+// tries again later. A refusal is an error, as with Run.
+func (s Step[In, Out]) Try(ctx workflow.Context, in In) (stuck bool, err error) {
+	err = s.once(ctx, in).Get(ctx, nil)
+	if err == nil || RefusalOf(err) != "" || temporal.IsCanceledError(err) || ctx.Err() != nil {
+		return false, err
+	}
+	workflow.GetLogger(ctx).Warn("a step is stuck", "step", s.name)
+	return true, nil
+}
+
 // once starts one round of tries. A step sets its own options, because handler contexts inherit none.
 func (s Step[In, Out]) once(ctx workflow.Context, in In) workflow.Future {
 	if s.local {

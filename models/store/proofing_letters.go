@@ -143,7 +143,7 @@ func (s *Store) SessionsToForget(ctx context.Context, caseID string, at time.Tim
 	if err != nil {
 		return nil, err
 	}
-	err = s.with(ctx).Exec("update proofing_sessions set redacted_at = ? where case_id = ? and ended_at is not null and redacted_at is null and provider_ref like ?", at, caseID, unknownRef+"%").Error
+	err = s.with(ctx).Exec("update proofing_sessions set redacted_at = ? where case_id = ? and ended_at is not null and redacted_at is null and provider_ref like ?", at, caseID, models.AskedRef+"%").Error
 	if err != nil {
 		return nil, fault(fmt.Errorf("mark sessions: %w", err))
 	}

@@ -9,9 +9,6 @@ import (
 	"tokendesk/models"
 )
 
-// unknownRef begins the reference of a session that the provider has not answered for yet.
-const unknownRef = "asked/"
-
 // IntendProofingSession writes down that the provider is about to be asked to start a session for the person; an earlier one of the case ends (PRF-2). The
 // provider is called afterwards, under the session's id as idempotency key. Faults: NoSuchThing, ActionNotPossible, StateForbids, TooManyTries.
 func (s *Store) IntendProofingSession(ctx context.Context, caseID, accountID string, at time.Time) (models.ProofingSession, error) {
@@ -39,7 +36,7 @@ func (s *Store) IntendProofingSession(ctx context.Context, caseID, accountID str
 		}
 		session = models.ProofingSession{ID: NewID("ps", at), CaseID: c.ID, Attempt: c.Attempt, Phase: models.SessionChecking, StartedAt: at,
 			ExpiresAt: at.Add(time.Duration(p.Proofing.SessionHours) * time.Hour), CheckAt: at.Add(checkAfter(p, 0))}
-		session.ProviderRef = unknownRef + session.ID
+		session.ProviderRef = models.AskedRef + session.ID
 		if err := tx.with(ctx).Create(&session).Error; err != nil {
 			return err
 		}
@@ -63,7 +60,7 @@ func checkAfter(p models.Policy, age time.Duration) time.Duration {
 
 // ProofingSessionStarted records the provider's answer to a session that was intended.
 func (s *Store) ProofingSessionStarted(ctx context.Context, sessionID, providerRef string, r models.ProofingResult, at time.Time) (models.ProofingCase, error) {
-	u := s.with(ctx).Exec("update proofing_sessions set provider_ref = ? where id = ? and provider_ref = ?", providerRef, sessionID, unknownRef+sessionID)
+	u := s.with(ctx).Exec("update proofing_sessions set provider_ref = ? where id = ? and provider_ref = ?", providerRef, sessionID, models.AskedRef+sessionID)
 	if u.Error != nil {
 		return models.ProofingCase{}, fault(fmt.Errorf("record a proofing session: %w", u.Error))
 	}
