@@ -158,7 +158,7 @@ func TestEventsOfOperations(t *testing.T) {
 	add(models.OrderMachine.Name, personal(models.OrderMachine))
 	add(models.TokenMachine.Name, personal(models.TokenMachine))
 	add(models.CredentialMachine.Name, personal(models.CredentialMachine))
-	add(models.ShipmentMachine.Name, personal(models.ShipmentMachine))
+	add(models.ShipmentMachine.Name, append(personal(models.ShipmentMachine), "declare_lost"))
 	add(models.RefundMachine.Name, append(personal(models.RefundMachine), "record_payout"))
 	add(models.CredentialMachine.Name, models.Events([]models.CredentialAction{models.ActionRegisterToken, models.ActionResync, models.ActionSuspend,
 		models.ActionReenable, models.ActionRenew, models.ActionReplace, models.ActionRevoke}))

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -89,11 +90,9 @@ func (s *server) DeclareParcelLost(ctx context.Context, r gen.DeclareParcelLostR
 
 // shipmentActions lists what the caller may do with a shipment.
 func (s *server) shipmentActions(ctx context.Context, sh models.Shipment) []string {
-	actions := actionsOf(ctx, s, models.ShipmentMachine, sh.Status)
-	if sh.UnderWay() && sh.LateSince != nil && s.operations.performs("shipment.declare_lost", callOf(ctx).caller.roles) {
-		actions = append(actions, "declare_lost")
-	}
-	return actions
+	return slices.DeleteFunc(sh.Actions(), func(action string) bool {
+		return !s.operations.performs(models.ShipmentMachine.Name+"."+action, callOf(ctx).caller.roles)
+	})
 }
 
 // version is the entity tag (RFC 9110 section 8.8.3) of a thing that was last changed at a moment.

@@ -112,6 +112,15 @@ func Promise(shipped time.Time, p Policy, c BusinessDays) (by, late time.Time) {
 // UnderWay reports whether the current parcel has left and has not ended.
 func (s Shipment) UnderWay() bool { return ShipmentMachine.Allows(s.Status, ReshipShipment) }
 
+// Actions are what people may do with a shipment, for allowed_actions.
+func (s Shipment) Actions() []string {
+	actions := Events(ShipmentMachine.Allowed(s.Status, ByPerson))
+	if s.UnderWay() && s.LateSince != nil {
+		actions = append(actions, "declare_lost")
+	}
+	return actions
+}
+
 // firstLook is how long after a parcel became late the carrier is asked about it again.
 const firstLook = 7 * 24 * time.Hour
 

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/workflow"
 	"tokendesk/activities"
@@ -190,6 +192,41 @@ func TestShipmentLate(t *testing.T) {
 	if len(cases) != 1 || cases[0].SubjectRef != j.id {
 		t.Errorf("staff were told %+v", cases)
 	}
+}
+
+// SHP-2: of a parcel that never comes the carrier is asked more and more rarely; it counts as missing after the policy's term, and waits for a
+// person, who is reminded as rarely. What the person says is done.
+func TestShipmentMissing(t *testing.T) {
+	t.Parallel()
+	j := newJourney(t, thursday, 2)
+	const years = 3 * 365 * day
+	asked := 0
+	j.env.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, _ converter.EncodedValues) {
+		if info.ActivityType.Name == "shipment.track" {
+			asked++
+		}
+	})
+	j.on(80*day, func() {
+		if sh, _ := j.look(); sh.MissingSince == nil {
+			t.Errorf("shipment %+v", sh)
+		}
+		cases, err := j.st.Cases(context.Background(), store.Page{})
+		storetest.Must(t, err)
+		for _, c := range cases {
+			storetest.Must(t, j.st.CloseCase(context.Background(), c.ID, models.Actor{ID: "ak_1"}, j.env.Now()))
+		}
+	})
+	j.on(years, func() {
+		if asked != 9 { // late, missing, and in the weeks 1, 3, 7, 15, 31, 63 and 127 after it was late
+			t.Errorf("the carrier was asked %d times", asked)
+		}
+		if cases, err := j.st.Cases(context.Background(), store.Page{}); err != nil || len(cases) != 1 || cases[0].SubjectRef != j.id {
+			t.Errorf("open cases %+v, %v", cases, err)
+		}
+		storetest.Must(t, j.st.DeclareLost(context.Background(), j.id, "no trace", models.Actor{ID: "ak_1"}, j.env.Now()))
+	})
+	j.on(years+day, func() { j.happens(2, carrier.Delivered, 1) })
+	j.run(models.ShipmentDelivered, 2, models.NoticeShipped, models.NoticeLate, models.NoticeReshipped, models.NoticeShipped, models.NoticeDelivered)
 }
 
 // SHP-2: webhooks that never come do not make a delivered parcel late.

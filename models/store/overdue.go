@@ -98,9 +98,9 @@ func (s *Store) DeclareLost(ctx context.Context, id, reason string, by models.Ac
 		case err != nil:
 			return err
 		case !sh.UnderWay():
-			return models.StateForbids.New("the shipment is %s: no parcel is under way", sh.Status).Allowing()
+			return models.StateForbids.New("the shipment is %s: no parcel is under way", sh.Status).Allowing(sh.Actions()...)
 		case sh.LateSince == nil:
-			return models.StateForbids.New("the parcel is not late").Allowing()
+			return models.StateForbids.New("the parcel is not late").Allowing(sh.Actions()...)
 		}
 		p, err := tx.parcel(ctx, sh.ID, sh.Parcel)
 		if err != nil {
