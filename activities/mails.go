@@ -37,15 +37,16 @@ type mailFacts struct {
 	Invoice    models.Invoice
 	Credential models.Credential
 	Refund     models.Refund
-	ReturnTo   []string // the address that tokens are sent back to
-	Key        string
-	Ships      bool
-	Brings     documents.Brings // what comes of the order
-	Replaces   bool             // the parcel is a replacement
-	DueDay     string
-	ExpiryDay  string
-	UserIDs    []string // under the address of the mail
-	Lapses     string   // when what the mail brings to set a password is good no more
+	proofingFacts
+	ReturnTo  []string // the address that tokens are sent back to
+	Key       string
+	Ships     bool
+	Brings    documents.Brings // what comes of the order
+	Replaces  bool             // the parcel is a replacement
+	DueDay    string
+	ExpiryDay string
+	UserIDs   []string // under the address of the mail
+	Lapses    string   // when what the mail brings to set a password is good no more
 }
 
 const (
@@ -94,6 +95,8 @@ func (c *Composer) facts(ctx context.Context, n models.Notice) (f mailFacts, err
 		err = c.aboutCredential(ctx, &f, n.SubjectRef)
 	case "rf":
 		err = c.aboutRefund(ctx, &f, n.SubjectRef)
+	case "pc":
+		err = c.aboutProofing(ctx, &f, n.SubjectRef)
 	case "ac":
 		err = c.aboutAccount(ctx, &f, n, account)
 	}

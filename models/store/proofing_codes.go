@@ -47,8 +47,8 @@ func (s *Store) issueCode(ctx context.Context, c models.ProofingCase, channel mo
 	return code, row, s.auditProofing(ctx, c, "activation_code.issued", models.SystemActor(models.ProofingLifecycle).ID, map[string]string{"channel": string(channel)}, at)
 }
 
-// openCode is the code of a case that is neither used nor lapsed nor void; nil: none.
-func (s *Store) openCode(ctx context.Context, caseID string) (*models.ActivationCode, error) {
+// OpenActivationCode is the code of a case that is neither used nor lapsed nor void; nil: none.
+func (s *Store) OpenActivationCode(ctx context.Context, caseID string) (*models.ActivationCode, error) {
 	var rows []models.ActivationCode
 	if err := s.with(ctx).Where("case_id = ? and ended_at is null", caseID).Find(&rows).Error; err != nil {
 		return nil, fault(fmt.Errorf("find an activation code: %w", err))
@@ -61,7 +61,7 @@ func (s *Store) openCode(ctx context.Context, caseID string) (*models.Activation
 
 // releaseCode lets a code be used that waited for its review or for the printer.
 func (s *Store) releaseCode(ctx context.Context, caseID string, at time.Time, set map[string]any) error {
-	row, err := s.openCode(ctx, caseID)
+	row, err := s.OpenActivationCode(ctx, caseID)
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func (s *Store) releaseCode(ctx context.Context, caseID string, at time.Time, se
 
 // voidCode ends the open code of a case, if there is one.
 func (s *Store) voidCode(ctx context.Context, caseID string, at time.Time) error {
-	row, err := s.openCode(ctx, caseID)
+	row, err := s.OpenActivationCode(ctx, caseID)
 	if err != nil || row == nil {
 		return err
 	}

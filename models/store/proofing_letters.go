@@ -40,7 +40,7 @@ func (s *Store) LetterDue(ctx context.Context, caseID string) (l CodeLetter, due
 	if due, err = s.letterDue(ctx, l.Case); err != nil || !due {
 		return l, false, err
 	}
-	if l.Asked, err = s.openCode(ctx, caseID); err != nil {
+	if l.Asked, err = s.OpenActivationCode(ctx, caseID); err != nil {
 		return l, false, err
 	}
 	err = s.with(ctx).Raw("select provider_ref from proofing_sessions where case_id = ? and attempt = ? and outcome = ? order by id desc limit 1",
@@ -80,7 +80,7 @@ func (s *Store) LetterPosted(ctx context.Context, caseID, codeID string, at time
 		if err != nil {
 			return err
 		}
-		open, err := tx.openCode(ctx, caseID)
+		open, err := tx.OpenActivationCode(ctx, caseID)
 		if err != nil || open == nil || open.ID != codeID || open.Status != models.CodePending { // posted before, or given up meanwhile
 			return err
 		}

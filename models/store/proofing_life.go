@@ -44,7 +44,7 @@ func (s *Store) proofingFacts(ctx context.Context, c models.ProofingCase) (f mod
 	if f.Booked, err = s.appointmentOf(ctx, c.ID); err != nil {
 		return f, err
 	}
-	if f.Code, err = s.openCode(ctx, c.ID); err != nil {
+	if f.Code, err = s.OpenActivationCode(ctx, c.ID); err != nil {
 		return f, err
 	}
 	err = s.with(ctx).Table("proofing_milestones").Where("case_id = ?", c.ID).Pluck("key", &f.Performed).Error
