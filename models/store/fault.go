@@ -13,6 +13,7 @@ import (
 // byConstraint names the fault that a violated constraint stands for.
 var byConstraint = map[string]*models.FaultType{
 	"accounts_user_id_key":       models.AccountExists,
+	"appointments_one_at_a_time": models.SlotTaken,
 	"authenticators_one_token":   models.TokenAlreadyRegistered,
 	"authenticators_serial_once": models.SerialIncorrect,
 	"license_keys_not_refunded":  models.LineInRefund,

@@ -9,12 +9,13 @@ import (
 	"tokendesk/models"
 )
 
-// NewNotice is a mail to be sent once, to an account's address on file.
+// NewNotice is a mail to be sent once, to an account's address on file unless another was given for it.
 type NewNotice struct {
 	ID         string // optional; needed beforehand when a secret is sealed for it
 	Kind       models.NoticeKind
 	DedupeKey  string // business key; a second notice under it changes nothing
 	AccountID  string
+	To         string // optional
 	SubjectRef string
 	Params     map[string]string
 	Sealed     []byte
@@ -32,8 +33,11 @@ func (s *Store) AddNotice(ctx context.Context, n NewNotice, at time.Time) error 
 	if n.Params == nil {
 		n.Params = map[string]string{}
 	}
+	if n.To == "" {
+		n.To = account.Email
+	}
 	row := models.Notice{
-		ID: n.ID, DedupeKey: n.DedupeKey, Kind: n.Kind, AccountID: &n.AccountID, ToAddress: account.Email, SubjectRef: n.SubjectRef,
+		ID: n.ID, DedupeKey: n.DedupeKey, Kind: n.Kind, AccountID: &n.AccountID, ToAddress: n.To, SubjectRef: n.SubjectRef,
 		Params: n.Params, Sealed: n.Sealed, MessageID: n.ID + "@tokendesk", Status: models.NoticePending, NextAt: at, CreatedAt: at,
 	}
 	err = s.with(ctx).Clauses(clause.OnConflict{Columns: []clause.Column{{Name: "dedupe_key"}}, DoNothing: true}).Create(&row).Error
