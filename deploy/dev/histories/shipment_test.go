@@ -71,6 +71,18 @@ var shipmentRuns = []run{
 		settle(v.T, v.engine, v.workflowID())
 		v.happens(carrier.Delivered)
 	})},
+	{name: "missing", floor: 45, live: ship(func(v *voyage) { // it never comes: a person is needed, declares it lost, and another token arrives
+		v.stock(2)
+		v.dispatch()
+		v.flagged(false)
+		v.wakes(4) // it is late; a week and three weeks after that; it is missing
+		v.flagged(true)
+		v.wakes(1)
+		storetest.Must(v, v.st.DeclareLost(v.Context(), v.id, "no trace", models.Actor{ID: "ak_1"}, now()))
+		v.dispatch()
+		v.flagged(false)
+		v.happens(carrier.Delivered)
+	})},
 	{name: "refused", floor: 15, live: ship(func(v *voyage) {
 		v.refused()
 		storetest.Must(v, v.st.CorrectAddress(v.Context(), v.id, storetest.Address(), models.Actor{ID: "ak_1"}, now()))
@@ -129,6 +141,17 @@ func (v *voyage) refused() {
 	v.stock(1)
 	v.misbehave(sandbox.Carrier, "buy_label", sandbox.Refuse, 1)
 	v.dispatch()
+}
+
+// wakes lets the shipment sleep until it looks again by itself, so many times.
+func (v *voyage) wakes(times int) {
+	v.Helper()
+	for range times {
+		before := timers(v.T, v.engine, v.workflowID())
+		skip(v.T, v.engine, v.workflowID())
+		until(v.T, "the shipment to look again", func() bool { return timers(v.T, v.engine, v.workflowID()) > before })
+		settle(v.T, v.engine, v.workflowID())
+	}
 }
 
 // stuck has a look of the shipment fail, until the step has given up a round of tries, and then succeed.
