@@ -21,6 +21,7 @@ const (
 	Payments Gateway = "payments"
 	Carrier  Gateway = "carrier"
 	Mailbox  Gateway = "mailbox"
+	Proofing Gateway = "proofing"
 )
 
 // Store is the simulators' schema "sandbox" in a PostgreSQL database. It is safe for concurrent use, by several
