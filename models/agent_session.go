@@ -23,3 +23,8 @@ func (s AgentSession) Live(p SessionPolicy, at time.Time) bool {
 func SessionOutcomes() []AppointmentEvent {
 	return []AppointmentEvent{PassAppointment, FailAppointment, MissAppointment, BreakOffAppointment}
 }
+
+// Wants reports whether a pass is to be confirmed by a second person; close says that the displayed name is not quite the account's.
+func (r ReviewRule) Wants(closeName bool) bool {
+	return r == ReviewAlways || r == ReviewCloseNames && closeName
+}
