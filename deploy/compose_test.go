@@ -257,7 +257,7 @@ func TestComposeDefaults(t *testing.T) {
 		}
 	}
 	for _, needed := range []string{"POSTGRES_PASSWORD", "TOKENDESK_DB_PASSWORD", "TEMPORAL_DB_PASSWORD", "STRIPE_WEBHOOK_SECRET",
-		"TOKENDESK_CARRIER_WEBHOOK_SECRET", "TOKENDESK_SMTP_HOST"} {
+		"TOKENDESK_CARRIER_WEBHOOK_SECRET", "TOKENDESK_PROOFING_WEBHOOK_SECRET", "TOKENDESK_SMTP_HOST"} {
 		if _, err := load(t, needed); err == nil || !strings.Contains(err.Error(), needed) {
 			t.Errorf("without %s: %v", needed, err)
 		}

@@ -41,6 +41,10 @@ type environment struct {
 	CarrierKey            string   `env:"TOKENDESK_CARRIER_KEY,unset"`
 	CarrierWebhookSecrets []string `env:"TOKENDESK_CARRIER_WEBHOOK_SECRET,unset" envSeparator:"," sandbox:""`
 
+	ProofingURL            string   `env:"TOKENDESK_PROOFING_URL" sandbox:""`
+	ProofingKey            string   `env:"TOKENDESK_PROOFING_KEY,unset"`
+	ProofingWebhookSecrets []string `env:"TOKENDESK_PROOFING_WEBHOOK_SECRET,unset" envSeparator:"," sandbox:""`
+
 	InTransitAfter time.Duration `env:"TOKENDESK_SANDBOX_IN_TRANSIT_AFTER"`
 	DeliveredAfter time.Duration `env:"TOKENDESK_SANDBOX_DELIVERED_AFTER"`
 
@@ -73,8 +77,9 @@ func (e environment) config(api, work bool) app.Config {
 		KeyringFile: e.KeyringFile, SigningKeyFile: e.SigningKeyFile, CheckpointFile: e.CheckpointFile, CreateKeys: e.CreateKeys,
 		Mail: app.Mail{Host: e.SMTPHost, Port: e.SMTPPort, TLS: e.SMTPTLS, User: e.SMTPUser, Password: models.Secret(e.SMTPPassword), From: e.MailFrom,
 			WebhookSecrets: secrets(e.MailWebhookSecrets)},
-		Payment: app.Payment{StripeKey: models.Secret(e.StripeKey), WebhookSecrets: secrets(e.StripeWebhookSecrets)},
-		Carrier: app.Carrier{URL: e.CarrierURL, Key: models.Secret(e.CarrierKey), WebhookSecrets: secrets(e.CarrierWebhookSecrets)},
+		Payment:  app.Payment{StripeKey: models.Secret(e.StripeKey), WebhookSecrets: secrets(e.StripeWebhookSecrets)},
+		Carrier:  app.Carrier{URL: e.CarrierURL, Key: models.Secret(e.CarrierKey), WebhookSecrets: secrets(e.CarrierWebhookSecrets)},
+		Proofing: app.Proofing{URL: e.ProofingURL, Key: models.Secret(e.ProofingKey), WebhookSecrets: secrets(e.ProofingWebhookSecrets)},
 		Seller: documents.Seller{Name: e.SellerName, Email: e.SellerEmail, Address: models.Address{Name: e.SellerName, Line1: e.SellerStreet, City: e.SellerCity,
 			Region: e.SellerRegion, PostalCode: e.SellerPostcode, Country: e.SellerCountry}},
 		Bank:    documents.Bank{Holder: e.SellerName, Name: e.BankName, Routing: e.BankRouting, Account: e.BankAccount},

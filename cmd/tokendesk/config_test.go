@@ -158,10 +158,10 @@ func TestProductionIsComplete(t *testing.T) {
 // What is secret is taken out of the environment, where every child of the process could read it.
 func TestSecretsAreTakenOut(t *testing.T) {
 	taken := map[string]string{"STRIPE_SECRET_KEY": "a", "STRIPE_WEBHOOK_SECRET": "b,c", "TOKENDESK_CARRIER_KEY": "d", "TOKENDESK_CARRIER_WEBHOOK_SECRET": "e", "TOKENDESK_SMTP_PASSWORD": "f",
-		"TOKENDESK_MAIL_WEBHOOK_SECRET": "g,h"}
+		"TOKENDESK_MAIL_WEBHOOK_SECRET": "g,h", "TOKENDESK_PROOFING_KEY": "i", "TOKENDESK_PROOFING_WEBHOOK_SECRET": "j,k"}
 	set(t, with(taken))
 	e, err := readEnvironment()
-	if err != nil || e.StripeKey != "a" || len(e.StripeWebhookSecrets) != 2 || len(e.MailWebhookSecrets) != 2 || e.SMTPPassword != "f" {
+	if err != nil || e.StripeKey != "a" || len(e.StripeWebhookSecrets) != 2 || len(e.MailWebhookSecrets) != 2 || len(e.ProofingWebhookSecrets) != 2 || e.SMTPPassword != "f" {
 		t.Fatal(err, "the environment is not read")
 	}
 	for name := range taken {

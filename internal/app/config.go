@@ -28,11 +28,12 @@ type Config struct {
 	CheckpointFile string // keeps them outside the database, where api and worker both reach it; empty: truncation cannot be checked
 	CreateKeys     bool   // make missing key files; never in production
 
-	Mail    Mail
-	Payment Payment
-	Carrier Carrier
-	Seller  documents.Seller
-	Bank    documents.Bank
+	Mail     Mail
+	Payment  Payment
+	Carrier  Carrier
+	Proofing Proofing
+	Seller   documents.Seller
+	Bank     documents.Bank
 
 	Sandbox        bool         // simulators, a mailbox, and pages under /sandbox; refused with a real payment provider
 	MailboxAddress string       // where the sandbox's mailbox listens; empty: Mail says where mail goes
@@ -65,6 +66,13 @@ type Carrier struct {
 	URL            string // empty: the simulator, in a sandbox only
 	Key            models.Secret
 	WebhookSecrets []models.Secret
+}
+
+// Proofing says who checks identities in self-service (PRF-2).
+type Proofing struct {
+	URL            string // empty: the simulator, in a sandbox only
+	Key            models.Secret
+	WebhookSecrets []models.Secret // all that are valid now
 }
 
 // AutoDelivery lets the sandbox's carrier move parcels by itself. Zero: only when told to.

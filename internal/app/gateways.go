@@ -16,6 +16,9 @@ import (
 	"tokendesk/activities/gateway/mail/smtp"
 	paymentsim "tokendesk/activities/gateway/payment/simulator"
 	"tokendesk/activities/gateway/payment/stripe"
+	"tokendesk/activities/gateway/proofing"
+	proofingrest "tokendesk/activities/gateway/proofing/rest"
+	proofingsim "tokendesk/activities/gateway/proofing/simulator"
 	"tokendesk/activities/gateway/sandbox"
 	"tokendesk/api"
 )
@@ -31,6 +34,7 @@ type gateways struct {
 		activities.Carrier
 		api.CarrierWebhooks
 	}
+	identity   proofing.Provider
 	mail       *smtp.Sender
 	mailEvents *events.Webhook
 	sandbox    *sandbox.Store
@@ -57,7 +61,7 @@ func (a *App) openGateways(ctx context.Context) (err error) {
 		}
 		a.gateways.pages = http.NewServeMux()
 	}
-	for _, open := range []func(context.Context) error{a.openPayments, a.openCarrier, a.openMail} {
+	for _, open := range []func(context.Context) error{a.openPayments, a.openCarrier, a.openProofing, a.openMail} {
 		if err := open(ctx); err != nil {
 			return err
 		}
@@ -100,6 +104,25 @@ func (a *App) openCarrier(ctx context.Context) error {
 	}
 	a.gateways.carrier = s
 	a.simulate(ctx, "/sandbox/carrier/", s)
+	return nil
+}
+
+func (a *App) openProofing(ctx context.Context) error {
+	cfg := a.cfg.Proofing
+	if cfg.URL != "" {
+		a.gateways.identity = proofingrest.New(proofingrest.Config{URL: cfg.URL, APIKey: cfg.Key, WebhookSecrets: cfg.WebhookSecrets})
+		return nil
+	}
+	if !a.cfg.Sandbox {
+		return errors.New("no identity provider is configured: set its URL, or the sandbox")
+	}
+	s, err := proofingsim.New(ctx, a.gateways.sandbox, proofingsim.Config{WebhookURL: a.webhookURL("proofing"), WebhookSecrets: cfg.WebhookSecrets,
+		Keyring: a.keyring, Now: a.cfg.Clock})
+	if err != nil {
+		return fmt.Errorf("start the simulated identity provider: %w", err)
+	}
+	a.gateways.identity = s
+	a.simulate(ctx, proofingsim.Path, s)
 	return nil
 }
 

@@ -54,7 +54,8 @@ func work(text string) error {
 		KeyringFile: filepath.Join(w.StateDir, "keyring.json"), SigningKeyFile: filepath.Join(w.StateDir, "signing-key.json"),
 		Sandbox: true, Mail: app.Mail{Host: "127.0.0.1", Port: w.MailPort, TLS: "none", From: "Tokendesk <no-reply@tokendesk.example>"},
 		Payment: app.Payment{WebhookSecrets: []models.Secret{"crowd"}}, Carrier: app.Carrier{WebhookSecrets: []models.Secret{"crowd"}},
-		Seller: documents.Seller{Name: "Tokendesk Inc."},
+		Proofing: app.Proofing{WebhookSecrets: []models.Secret{"crowd"}},
+		Seller:   documents.Seller{Name: "Tokendesk Inc."},
 	})
 	if err != nil {
 		return err

@@ -102,7 +102,7 @@ func (s *Stack) productConfig() (app.Config, error) {
 		KeyringFile: filepath.Join(s.cfg.StateDir, "keyring.json"), SigningKeyFile: filepath.Join(s.cfg.StateDir, "signing-key.json"), CreateKeys: true,
 		CheckpointFile: filepath.Join(s.cfg.StateDir, "checkpoints.log"),
 		Mail:           app.Mail{From: "Tokendesk <no-reply@tokendesk.example>", WebhookSecrets: secrets},
-		Payment:        app.Payment{WebhookSecrets: secrets}, Carrier: app.Carrier{WebhookSecrets: secrets},
+		Payment:        app.Payment{WebhookSecrets: secrets}, Carrier: app.Carrier{WebhookSecrets: secrets}, Proofing: app.Proofing{WebhookSecrets: secrets},
 		Seller: documents.Seller{Name: "Tokendesk Inc.", Email: "billing@tokendesk.example", Address: models.Address{
 			Name: "Tokendesk Inc.", Line1: "1 Vendor Plaza", City: "New York", Region: "NY", PostalCode: "10001", Country: "US"}},
 		Bank:    documents.Bank{Holder: "Tokendesk Inc.", Name: "First Bank", Routing: "021000021", Account: "000123456789"},
