@@ -22,6 +22,8 @@ const (
 	Carrier  Gateway = "carrier"
 	Mailbox  Gateway = "mailbox"
 	Proofing Gateway = "proofing"
+	Meetings Gateway = "meetings"
+	Post     Gateway = "post"
 )
 
 // Store is the simulators' schema "sandbox" in a PostgreSQL database. It is safe for concurrent use, by several
