@@ -91,7 +91,7 @@ func (s *Store) rosterWindows(ctx context.Context, q rosterQuery, agents map[str
 func (s *Store) rosterExceptions(ctx context.Context, q rosterQuery, agents map[string]*onDuty, _ time.Time) error {
 	from, to := q.from.Add(-lookBack), q.to.AddDate(0, 0, 3)
 	rows, err := s.with(ctx).Raw(`select agent_id, kind, day, starts_at, ends_at from agent_exceptions
-		where (@agent = '' or agent_id = @agent) and (ends_at > @from and starts_at < @to or day between @from::date and @to::date) order by id`,
+		where (@agent = '' or agent_id = @agent) and (ends_at > @from and starts_at < @to or day between cast(@from as date) and cast(@to as date)) order by id`,
 		map[string]any{"agent": q.agentID, "from": from, "to": to}).Rows()
 	if err != nil {
 		return err
