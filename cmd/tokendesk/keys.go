@@ -11,7 +11,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"tokendesk/internal/app"
 	"tokendesk/internal/seal"
 	"tokendesk/models"
 	"tokendesk/models/store"
@@ -65,12 +64,16 @@ func revokeAPIKey(ctx context.Context, args []string) error {
 	if *id == "" {
 		return errors.New("-id is missing: ak_… of the key, as list-api-keys shows it")
 	}
-	st, _, err := openStore(ctx)
+	st, e, err := openStore(ctx)
 	if err != nil {
 		return err
 	}
 	defer st.Close()
-	if err := st.RevokeAPIKey(ctx, *id, cli, app.RealClock()); err != nil {
+	at, err := vendorNow(ctx, st, e)
+	if err != nil {
+		return err
+	}
+	if err := st.RevokeAPIKey(ctx, *id, cli, at); err != nil {
 		return err
 	}
 	fmt.Println(*id, "is revoked")

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"tokendesk/internal/app"
 	"tokendesk/internal/seal"
@@ -96,5 +97,40 @@ func TestAPIKeyCommands(t *testing.T) {
 	}
 	if err := dispatch(t.Context(), []string{"revoke-api-key"}); err == nil || !strings.Contains(err.Error(), "-id is missing") {
 		t.Errorf("no key gives %v", err)
+	}
+}
+
+// In a sandbox whose clock is ahead, what a command writes has the sandbox's date; elsewhere the clock of no sandbox counts.
+func TestCommandsFollowTheSandboxClock(t *testing.T) {
+	for name, c := range map[string]struct {
+		sandbox string
+		ahead   time.Duration
+	}{
+		"a sandbox":    {"true", 400 * 24 * time.Hour},
+		"a production": {"false", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			url := testpg.Open(t)
+			set(t, with(map[string]string{"DATABASE_URL": url, "TOKENDESK_SANDBOX": c.sandbox}))
+			st, err := store.Open(t.Context(), url)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer st.Close()
+			if _, err := st.Pool().Exec(t.Context(), "insert into sandbox_clock (ahead_us) values ($1)", (400 * 24 * time.Hour).Microseconds()); err != nil {
+				t.Fatal(err)
+			}
+			before := app.RealClock()
+			if err := dispatch(t.Context(), []string{"create-api-key", "-name", "desk", "-role", string(models.RoleSupport)}); err != nil {
+				t.Fatal(err)
+			}
+			keys, err := st.APIKeys(t.Context(), store.Page{})
+			if err != nil || len(keys) != 1 {
+				t.Fatalf("%d keys, %v", len(keys), err)
+			}
+			if d := keys[0].CreatedAt.Sub(before.Add(c.ahead)); d < 0 || d > time.Minute {
+				t.Errorf("made at %s, %s from the stack's now", keys[0].CreatedAt, d)
+			}
+		})
 	}
 }

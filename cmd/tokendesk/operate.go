@@ -9,7 +9,6 @@ import (
 	"os"
 	"strings"
 
-	"tokendesk/internal/app"
 	"tokendesk/internal/seal"
 	"tokendesk/internal/stockimport"
 	"tokendesk/models"
@@ -58,7 +57,11 @@ func importTokens(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	report, err := stockimport.Import(ctx, st, ring, file, o, cli, app.RealClock())
+	at, err := vendorNow(ctx, st, e)
+	if err != nil {
+		return err
+	}
+	report, err := stockimport.Import(ctx, st, ring, file, o, cli, at)
 	for _, row := range report.Rows {
 		fmt.Printf("%d\t%s\t%s\t%s\n", row.Position, row.Serial, row.Result, row.Reason)
 	}
@@ -99,12 +102,16 @@ func createAPIKey(ctx context.Context, args []string) error {
 	if err := parse(f, args); err != nil {
 		return err
 	}
-	st, _, err := openStore(ctx)
+	st, e, err := openStore(ctx)
 	if err != nil {
 		return err
 	}
 	defer st.Close()
-	secret, key, err := st.CreateAPIKey(ctx, *name, models.Role(*role), *partner, app.RealClock())
+	at, err := vendorNow(ctx, st, e)
+	if err != nil {
+		return err
+	}
+	secret, key, err := st.CreateAPIKey(ctx, *name, models.Role(*role), *partner, at)
 	if err != nil {
 		return err
 	}

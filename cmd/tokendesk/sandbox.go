@@ -9,7 +9,6 @@ import (
 
 	"tokendesk/activities/gateway/mail/mailbox"
 	"tokendesk/activities/gateway/sandbox"
-	"tokendesk/internal/app"
 	"tokendesk/internal/demodata"
 	"tokendesk/internal/password"
 	"tokendesk/internal/sandboxclock"
@@ -40,7 +39,11 @@ func loadDemo(ctx context.Context, args []string) error {
 		return err
 	}
 	defer st.Close()
-	if _, err := demodata.Load(ctx, st, password.New(password.Baseline, 1), *file, app.RealClock()); err != nil {
+	at, err := vendorNow(ctx, st, e)
+	if err != nil {
+		return err
+	}
+	if _, err := demodata.Load(ctx, st, password.New(password.Baseline, 1), *file, at); err != nil {
 		return err
 	}
 	fmt.Println("the demo's logins and API keys are in", *file)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tokendesk/internal/app"
+	"tokendesk/internal/sandboxclock"
 	"tokendesk/models"
 	"tokendesk/models/migrations"
 	"tokendesk/models/store"
@@ -45,6 +46,18 @@ func openStore(ctx context.Context) (*store.Store, environment, error) {
 	}
 	st, err := store.Open(ctx, e.DatabaseURL)
 	return st, e, err
+}
+
+// vendorNow is the moment of what a command writes down: the sandbox's, which may be far ahead, or real time.
+func vendorNow(ctx context.Context, st *store.Store, e environment) (time.Time, error) {
+	if !e.Sandbox {
+		return app.RealClock(), nil
+	}
+	clock, err := sandboxclock.Open(ctx, st.Pool())
+	if err != nil {
+		return time.Time{}, err
+	}
+	return clock.Now(), nil
 }
 
 // migrate brings the database and the engine's namespace to what this version needs. It is idempotent.

@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"tokendesk/deploy/dev/stack"
-	"tokendesk/internal/app"
 	"tokendesk/internal/demodata"
 	"tokendesk/internal/pgcluster"
 	"tokendesk/internal/seal"
@@ -92,7 +91,7 @@ func loadStock(ctx context.Context, s *stack.Stack, cfg stack.Config) error {
 	if err != nil {
 		return err
 	}
-	return demodata.LoadStock(ctx, s.App().Store(), ring, s.Secrets(), app.RealClock())
+	return demodata.LoadStock(ctx, s.App().Store(), ring, s.Secrets(), s.App().TimeMachine().Clock.Now())
 }
 
 // untilInterrupted returns a context that ends with the first Ctrl-C or request to terminate. Another one ends the process at

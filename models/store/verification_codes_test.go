@@ -107,10 +107,8 @@ func TestVerifyLocks(t *testing.T) {
 		l.wantLockTold(t)
 	})
 	t.Run("never more than 100", func(t *testing.T) {
-		p := models.DefaultPolicy()
-		p.Version, p.OTP.LockAfter = 3, 100000
-		storetest.Must(t, st.AddPolicy(t.Context(), p, storetest.At.AddDate(1, 0, 0)))
 		l := newLogin(t, st, storetest.EventDevice)
+		l.exec(t, "insert into policies (version, body, effective_at) select 3, jsonb_set(body, '{otp,lock_after}', '100000'), effective_at from policies where version = 1")
 		l.exec(t, "update credentials set policy_version = 3 where id = $1", l.credential.ID)
 		l.exec(t, "update authenticators set failures = 98 where credential_id = $1", l.credential.ID)
 		if got := l.verify(t, l.ask(l.wrong())); got != models.ResultWrongCode {
