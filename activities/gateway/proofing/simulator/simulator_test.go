@@ -110,7 +110,9 @@ func TestWebhooksWhileSecretsRotate(t *testing.T) {
 					return receiver.ParseWebhook(m.header, m.body, time.Now().Add(6*time.Minute))
 				},
 				func() (proofing.News, error) { return stranger.ParseWebhook(m.header, m.body, time.Now()) },
-				func() (proofing.News, error) { return rest.New(rest.Config{}).ParseWebhook(m.header, m.body, time.Now()) },
+				func() (proofing.News, error) {
+					return rest.New(rest.Config{}).ParseWebhook(m.header, m.body, time.Now())
+				},
 			} {
 				if news, err := no(); !errors.Is(err, models.SignatureWrong) || news != (proofing.News{}) {
 					t.Fatalf("%+v, %v", news, err)
