@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"tokendesk/deploy/dev/await"
 	"tokendesk/deploy/dev/stack"
 	"tokendesk/internal/app"
 	"tokendesk/internal/documents"
@@ -134,15 +135,15 @@ func (w *Worker) Memory() (int64, error) {
 
 // Until looks again and again whether a query of the database counts to at least n, and gives up after the patience.
 func Until(ctx context.Context, patience time.Duration, n int, count func(context.Context) (int, error)) error {
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(patience); ; <-tick.C {
-		got, err := count(ctx)
-		if err != nil || got >= n {
-			return err
-		}
-		if time.Now().After(deadline) {
-			return fmt.Errorf("%d of %d after %v", got, n, patience)
-		}
+	waiting, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	got := 0
+	err := await.Until(waiting, 50*time.Millisecond, func() (_ bool, err error) {
+		got, err = count(ctx)
+		return got >= n, err
+	})
+	if err != nil {
+		return fmt.Errorf("%d of %d: %w", got, n, err)
 	}
+	return nil
 }

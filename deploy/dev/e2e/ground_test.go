@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/sdk/client"
 	temporallog "go.temporal.io/sdk/log"
 
+	"tokendesk/deploy/dev/await"
 	"tokendesk/deploy/dev/e2e/journey"
 	"tokendesk/deploy/dev/stack"
 )
@@ -33,14 +34,9 @@ func eventually(t testing.TB, patience time.Duration, what string, holds func() 
 
 // within looks again and again whether the condition holds, and gives up after the patience.
 func within(patience time.Duration, holds func() bool) bool {
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(patience); !holds(); <-tick.C {
-		if time.Now().After(deadline) {
-			return false
-		}
-	}
-	return true
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	return await.Until(ctx, 20*time.Millisecond, func() (bool, error) { return holds(), nil }) == nil
 }
 
 // ground is a running stack and what a test sees of it.

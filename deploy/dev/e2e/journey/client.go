@@ -11,6 +11,7 @@ import (
 	"time"
 
 	api "tokendesk/api/client"
+	"tokendesk/deploy/dev/await"
 	"tokendesk/models"
 )
 
@@ -64,7 +65,7 @@ func (c *Client) Do(ctx context.Context, call Call, out any) error {
 		case call.OnceOnly:
 			return ErrUnanswered
 		}
-		if err := sleep(ctx, pause); err != nil {
+		if err := await.Sleep(ctx, pause); err != nil {
 			return fmt.Errorf("%s %s, last answered with %d %s: %w", call.Method, call.Path, status, body, err)
 		}
 		pause = min(pause*2, longestPause)
@@ -134,16 +135,4 @@ func refusal(call Call, status int, body []byte) error {
 		return fmt.Errorf("%s %s: %w", call.Method, call.Path, p)
 	}
 	return fmt.Errorf("%s %s was answered with %d: %s", call.Method, call.Path, status, body)
-}
-
-// sleep waits between two tries.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

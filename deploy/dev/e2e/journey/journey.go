@@ -10,6 +10,7 @@ import (
 	"time"
 
 	api "tokendesk/api/client"
+	"tokendesk/deploy/dev/await"
 	"tokendesk/internal/demodata"
 	"tokendesk/models"
 )
@@ -94,15 +95,10 @@ func (j *Journey) call(ctx context.Context, method, path, name string, body, out
 
 // until looks again and again until something is there.
 func until(ctx context.Context, what string, look func() (bool, error)) error {
-	for pause := firstPause; ; pause = min(pause*3/2, longestPause) {
-		there, err := look()
-		if err != nil || there {
-			return err
-		}
-		if err := sleep(ctx, pause); err != nil {
-			return fmt.Errorf("waiting for %s: %w", what, err)
-		}
+	if err := await.Until(ctx, longestPause, look); err != nil {
+		return fmt.Errorf("waiting for %s: %w", what, err)
 	}
+	return nil
 }
 
 func (j *Journey) login(ctx context.Context) (err error) {
