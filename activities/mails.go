@@ -27,6 +27,7 @@ type Composer struct {
 	From   string // an address as in RFC 5322
 	Seller documents.Seller
 	Bank   documents.Bank
+	Site   string // where people's pages are, such as https://id.example.com; empty: mails bring codes to enter instead of links
 }
 
 // mailFacts is what the templates may use.
@@ -38,6 +39,7 @@ type mailFacts struct {
 	Credential models.Credential
 	Refund     models.Refund
 	proofingFacts
+	appointmentFacts
 	ReturnTo  []string // the address that tokens are sent back to
 	Key       string
 	Ships     bool
@@ -75,6 +77,8 @@ func (c *Composer) Compose(ctx context.Context, n models.Notice) (m mail.Message
 		m.Attachments, err = c.papers(ctx, facts.Order)
 	case models.NoticeCreditNote:
 		m.Attachments, err = c.creditNote(ctx, n.Params["credit_note"])
+	default:
+		err = c.invite(&m, n, facts)
 	}
 	return m, err
 }
@@ -96,7 +100,9 @@ func (c *Composer) facts(ctx context.Context, n models.Notice) (f mailFacts, err
 	case "rf":
 		err = c.aboutRefund(ctx, &f, n.SubjectRef)
 	case "pc":
-		err = c.aboutProofing(ctx, &f, n.SubjectRef)
+		if err = c.aboutProofing(ctx, &f, n.SubjectRef); err == nil {
+			err = c.aboutAppointment(ctx, &f, n)
+		}
 	case "ac":
 		err = c.aboutAccount(ctx, &f, n, account)
 	}
@@ -104,6 +110,9 @@ func (c *Composer) facts(ctx context.Context, n models.Notice) (f mailFacts, err
 		var key models.SecretBytes
 		key, err = c.Opener.Open(n.Sealed, models.NoticeContext(n.ID))
 		f.Key = string(key.Reveal())
+		if f.Appointment.ID != "" && c.Site != "" {
+			f.ChangeLink = strings.TrimSuffix(c.Site, "/") + AppointmentPage + f.Key
+		}
 	}
 	return f, err
 }

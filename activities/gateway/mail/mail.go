@@ -30,14 +30,22 @@ var Undeliverable = &models.FaultType{Slug: "mail-undeliverable", Kind: models.R
 
 // Message is one mail to one person.
 type Message struct {
-	MessageID   string // left and right part of the Message-ID, without angle brackets (RFC 5322 §3.6.4)
-	From        string // an address as in RFC 5322: "shop@example.com" or "Tokendesk <shop@example.com>"
-	To          string // likewise
-	Subject     string
-	Text        string // plain text; required
-	HTML        string // the same for readers that prefer it; may be empty
-	Attachments []Attachment
-	Date        time.Time
+	MessageID string // left and right part of the Message-ID, without angle brackets (RFC 5322 §3.6.4)
+	From      string // an address as in RFC 5322: "shop@example.com" or "Tokendesk <shop@example.com>"
+	To        string // likewise
+	Subject   string
+	Text      string // plain text; required
+	HTML      string // the same for readers that prefer it; may be empty
+
+	Alternatives []Alternative
+	Attachments  []Attachment
+	Date         time.Time
+}
+
+// Alternative is the mail in yet another form, such as a calendar invitation (RFC 2046 §5.1.4, RFC 6047 §2.4). Readers take the last form that they understand.
+type Alternative struct {
+	ContentType string // without a charset: it is UTF-8
+	Content     string
 }
 
 // Attachment is a file that goes with a mail.
@@ -76,6 +84,15 @@ func (m Message) Check() error {
 	}
 	if m.Date.IsZero() {
 		return wrong("date", "the date is missing")
+	}
+	for _, a := range m.Alternatives {
+		kind, params, err := mime.ParseMediaType(a.ContentType)
+		if err != nil || !oneLine(a.ContentType) || !strings.HasPrefix(kind, "text/") || params["charset"] != "" {
+			return wrong("alternatives", "an alternative's content type is malformed")
+		}
+		if a.Content == "" || !utf8.ValidString(a.Content) {
+			return wrong("alternatives", "an alternative is not UTF-8")
+		}
 	}
 	for _, a := range m.Attachments {
 		if a.Name == "" || len(a.Name) > 200 || !oneLine(a.Name) || strings.ContainsAny(a.Name, `/\"`) {

@@ -19,22 +19,32 @@ import (
 
 // Mail is a mail as its recipient sees it.
 type Mail struct {
-	ID          int64        `json:"id"`
-	MessageID   string       `json:"message_id"`
-	From        string       `json:"from"`
-	To          string       `json:"to"`
-	Recipients  []string     `json:"recipients"` // of the envelope
-	Subject     string       `json:"subject"`
-	Date        time.Time    `json:"date"`     // that the sender wrote
-	Received    time.Time    `json:"received"` // first
-	Text        string       `json:"text"`
-	HTML        string       `json:"html,omitempty"`
-	Attachments []Attachment `json:"attachments"`
-	Deliveries  int          `json:"deliveries"` // how often it came under its Message-ID
-	Altered     bool         `json:"altered"`    // it read differently on a later delivery
+	ID         int64     `json:"id"`
+	MessageID  string    `json:"message_id"`
+	From       string    `json:"from"`
+	To         string    `json:"to"`
+	Recipients []string  `json:"recipients"` // of the envelope
+	Subject    string    `json:"subject"`
+	Date       time.Time `json:"date"`     // that the sender wrote
+	Received   time.Time `json:"received"` // first
+	Text       string    `json:"text"`
+	HTML       string    `json:"html,omitempty"`
+
+	Alternatives []Alternative `json:"alternatives,omitempty"` // neither plain text nor HTML
+	Attachments  []Attachment  `json:"attachments"`
+
+	Deliveries int  `json:"deliveries"` // how often it came under its Message-ID
+	Altered    bool `json:"altered"`    // it read differently on a later delivery
 
 	Reported models.MailEventKind `json:"reported,omitempty"` // what its sender was told last became of it
 	raw      []byte
+}
+
+// Alternative is the mail in another form, such as a calendar invitation.
+type Alternative struct {
+	ContentType string            `json:"content_type"`
+	Params      map[string]string `json:"params"` // of the content type
+	Content     string            `json:"content"`
 }
 
 // Attachment is a file that came with a mail.
@@ -154,9 +164,12 @@ func (m *Mail) add(header gomail.PartHeader, content []byte) {
 	switch h := header.(type) {
 	case *gomail.InlineHeader:
 		text := strings.ReplaceAll(string(content), "\r\n", "\n")
-		if kind, _, _ := h.ContentType(); kind == "text/html" {
+		switch kind, params, _ := h.ContentType(); kind {
+		case "text/html":
 			m.HTML += text
-		} else {
+		case "text/calendar":
+			m.Alternatives = append(m.Alternatives, Alternative{kind, params, string(content)})
+		default:
 			m.Text += text
 		}
 	case *gomail.AttachmentHeader:
@@ -183,6 +196,9 @@ func (m *Mail) digest() []byte {
 	h := sha256.New()
 	for _, text := range []string{m.From, m.To, m.Subject, m.Date.UTC().String(), m.Text, m.HTML} {
 		_, _ = fmt.Fprintf(h, "%d:%s", len(text), text) // a hash never fails to write
+	}
+	for _, a := range m.Alternatives {
+		_, _ = fmt.Fprintf(h, "%d:%s%d:%s", len(a.ContentType), a.ContentType, len(a.Content), a.Content)
 	}
 	for _, a := range m.Attachments {
 		_, _ = fmt.Fprintf(h, "%d:%s%d:%s", len(a.Name), a.Name, len(a.content), a.content)

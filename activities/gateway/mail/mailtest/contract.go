@@ -35,6 +35,7 @@ func Example(id string) mail.Message {
 		MessageID: id + "@tokendesk.example", From: "Tokendesk <shop@tokendesk.example>", To: "Zoë Müller <Zoe@example.com>",
 		Subject: "Your order SO-10042 – thank you", Text: "Grüezi Zoë\n\nThank you.\n.\nA line with a dot above.\n",
 		HTML: "<p>Grüezi <b>Zoë</b></p>", Date: time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC),
+		Alternatives: []mail.Alternative{{ContentType: "text/calendar; method=REQUEST", Content: "BEGIN:VCALENDAR\r\nSUMMARY:Grüezi Zoë\r\nEND:VCALENDAR\r\n"}},
 		Attachments: []mail.Attachment{
 			{Name: "order SO-10042.pdf", ContentType: "application/pdf", Content: []byte("%PDF-1.7\r\n\x00\xff")},
 			{Name: "Quittung für Zoë.txt", ContentType: "text/plain; charset=utf-8", Content: []byte("bezahlt\n")},
@@ -74,6 +75,9 @@ func arrives(t *testing.T, s Subject) {
 	}
 	if len(got.Attachments) != len(want.Attachments) {
 		t.Fatalf("attachments: %+v", got.Attachments)
+	}
+	if a := got.Alternatives; len(a) != 1 || a[0].Params["method"] != "REQUEST" || !strings.EqualFold(a[0].Params["charset"], "utf-8") || a[0].Content != want.Alternatives[0].Content {
+		t.Fatalf("PRF-5 alternatives: %+v", a)
 	}
 	for i, a := range got.Attachments {
 		kind, _, _ := strings.Cut(want.Attachments[i].ContentType, ";")
@@ -161,7 +165,11 @@ func injection(t *testing.T, s Subject) {
 		"attachment path":     func(m *mail.Message) { m.Attachments[0].Name = "../../etc/passwd" },
 		"attachment type":     func(m *mail.Message) { m.Attachments[0].ContentType = "application/pdf\r\nBcc: thief@example.com" },
 		"no recipient at all": func(m *mail.Message) { m.To = "" },
-		"no date":             func(m *mail.Message) { m.Date = time.Time{} },
+		"a line in an alternative's type": func(m *mail.Message) {
+			m.Alternatives[0].ContentType = "text/calendar;\r\nBcc: eve@example.com"
+		},
+		"an alternative that is no text": func(m *mail.Message) { m.Alternatives[0].ContentType = "application/octet-stream" },
+		"no date":                        func(m *mail.Message) { m.Date = time.Time{} },
 	}
 	for name, change := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -124,6 +124,9 @@ func compose(m mail.Message) (*gomail.Msg, error) {
 	if m.HTML != "" {
 		message.AddAlternativeString(gomail.TypeTextHTML, m.HTML)
 	}
+	for _, a := range m.Alternatives {
+		message.AddAlternativeString(gomail.ContentType(a.ContentType), a.Content)
+	}
 	for _, a := range m.Attachments {
 		err := message.AttachReader(a.Name, bytes.NewReader(a.Content), gomail.WithFileContentType(gomail.ContentType(a.ContentType)))
 		if err != nil {
