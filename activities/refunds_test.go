@@ -237,7 +237,7 @@ func TestRefundedElsewhere(t *testing.T) {
 			r := c.request(1)
 			c.start(c.processor)
 			c.on(time.Hour, r, func() { // a person looks, and billing pays it out
-				_, err := c.st.RecordPayout(context.Background(), models.NewPayout{RefundID: r.ID, SourceAccount: "DE99", BankReference: "b1",
+				_, err := c.st.RecordPayout(context.Background(), r.ID, models.NewPayout{SourceAccount: "DE99", BankReference: "b1",
 					Amount: models.Money{Minor: 4900, Currency: models.USD}, PaidAt: storetest.At}, models.Actor{ID: "billing"}, storetest.At)
 				storetest.Must(t, err)
 			})

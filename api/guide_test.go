@@ -159,7 +159,8 @@ func TestEventsOfOperations(t *testing.T) {
 	add(models.TokenMachine.Name, personal(models.TokenMachine))
 	add(models.CredentialMachine.Name, personal(models.CredentialMachine))
 	add(models.ShipmentMachine.Name, append(personal(models.ShipmentMachine), "declare_lost"))
-	add(models.RefundMachine.Name, append(personal(models.RefundMachine), "record_payout"))
+	add(models.RefundMachine.Name, append(personal(models.RefundMachine), models.RecordPayoutAction, models.ApplyCreditAction))
+	add("payment", models.Events([]models.PaymentAction{models.ApplyPayment, models.PayOutPayment, models.ApprovePayout}))
 	add(models.CredentialMachine.Name, models.Events([]models.CredentialAction{models.ActionRegisterToken, models.ActionResync, models.ActionSuspend,
 		models.ActionReenable, models.ActionRenew, models.ActionReplace, models.ActionRevoke}))
 	for _, op := range h.specimens() {

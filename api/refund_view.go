@@ -21,7 +21,7 @@ func (s *server) viewRefund(ctx context.Context, r models.Refund) (gen.Refund, e
 	v := gen.Refund{ID: r.ID, Status: r.Status, Reason: r.Reason, Note: optional(r.Note), Total: r.Total(), SecondPerson: r.SecondPerson,
 		RequestedBy: r.RequestedBy, RequestedAt: r.RequestedAt, DecidedBy: r.DecidedBy, DecidedAt: r.DecidedAt, Rejection: r.Rejection,
 		ReturnBy: r.ReturnBy, CreditedAt: r.CreditedAt, CardDue: r.CardDue(), CardRefundedAt: r.CardRefundedAt, BankDue: r.BankDue(),
-		EndedAt: r.EndedAt, AllowedActions: s.refundActions(ctx, r),
+		CreditUsed: money(r.UsedMinor), EndedAt: r.EndedAt, AllowedActions: s.refundActions(ctx, r),
 		Lines: each(r.Lines, func(l models.RefundLine) gen.RefundLine {
 			return gen.RefundLine{Position: int32(l.Position), Amount: money(l.AmountMinor), UndoneAt: l.UndoneAt, DroppedAt: l.DroppedAt}
 		})}
@@ -35,6 +35,13 @@ func (s *server) viewRefund(ctx context.Context, r models.Refund) (gen.Refund, e
 	}
 	v.Returns = each(expected, func(e models.ExpectedReturn) gen.ExpectedReturn {
 		return gen.ExpectedReturn{Position: int32(e.Position), ShipmentID: e.ShipmentID, Serial: e.Serial, Back: e.Back, Condition: e.Condition, ReceivedAt: e.ReceivedAt}
+	})
+	endings, err := s.Store.RefundEndings(ctx, r)
+	if err != nil {
+		return v, err
+	}
+	v.Endings = each(endings, func(e models.RefundEnding) gen.RefundEnding {
+		return gen.RefundEnding{Position: int32(e.Position), CredentialID: e.CredentialID, AuthenticatorID: optional(e.AuthenticatorID), EndedAt: e.EndedAt}
 	})
 	if r.CreditedAt != nil {
 		note, err := s.Store.CreditNoteOfRefund(ctx, r.ID)

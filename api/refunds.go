@@ -134,11 +134,20 @@ func (s *server) KeepRefundAsCredit(ctx context.Context, r gen.KeepRefundAsCredi
 func (s *server) RecordPayout(ctx context.Context, r gen.RecordPayoutRequestObject) (gen.RecordPayoutResponseObject, error) {
 	b := r.Body
 	view, err := s.changeRefund(ctx, r.RefundID, func(tx *store.Store, by models.Actor) error {
-		_, err := tx.RecordPayout(ctx, models.NewPayout{RefundID: r.RefundID, SourceAccount: b.SourceAccount, BankReference: b.BankReference,
+		_, err := tx.RecordPayout(ctx, r.RefundID, models.NewPayout{SourceAccount: b.SourceAccount, BankReference: b.BankReference,
 			Amount: b.Amount, PaidAt: b.PaidAt}, by, s.Clock())
 		return err
 	})
 	return gen.RecordPayout200JSONResponse{Body: view}, err
+}
+
+// ApplyCredit pays an open invoice with what a refund has left as credit (ORD-4).
+func (s *server) ApplyCredit(ctx context.Context, r gen.ApplyCreditRequestObject) (gen.ApplyCreditResponseObject, error) {
+	view, err := s.changeRefund(ctx, r.RefundID, func(tx *store.Store, by models.Actor) error {
+		_, err := tx.ApplyCredit(ctx, r.RefundID, r.Body.InvoiceNumber, r.Body.Reason, by, s.Clock())
+		return err
+	})
+	return gen.ApplyCredit200JSONResponse{Body: view}, err
 }
 
 // refund finds a refund that exists for the caller: staff, or whoever bought what it is about.

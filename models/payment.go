@@ -10,14 +10,16 @@ const (
 	SourceBankTransfer PaymentSource = "bank_transfer" // recorded by billing staff
 	SourceCard         PaymentSource = "card"
 	SourceStatement    PaymentSource = "bank_statement"
+	SourceCredit       PaymentSource = "customer_credit" // no money came: billing used what a refund had left as credit
 )
 
 // Payment is money received: an immutable fact.
 type Payment struct {
 	ID            string // py_…
 	Source        PaymentSource
-	SourceAccount string
+	SourceAccount string // of a credit: the refund's id
 	BankReference string
+	InvoiceNumber *string // that the notice named, whether the invoice took it or not; nil: none
 	AmountMinor   int64
 	Currency      Currency
 	ReceivedAt    time.Time
@@ -51,3 +53,39 @@ type NewPayment struct {
 	ReceivedAt    time.Time
 	InvoiceNumber string // empty: unapplied cash
 }
+
+// UnappliedPayout is money of a payment that no invoice took, and that billing transferred back.
+type UnappliedPayout struct {
+	ID            string // up_…
+	PaymentID     string
+	SourceAccount string // ours
+	BankReference string
+	AmountMinor   int64
+	Currency      Currency
+	PaidAt        time.Time
+	Reason        string
+	ApprovalID    *string // the second person's, above the limit
+	RecordedBy    string
+	RecordedAt    time.Time
+}
+
+// PayoutApproval is a second person's consent to one payout out of a payment, up to an amount (SEC-1).
+type PayoutApproval struct {
+	ID          string // ua_…
+	PaymentID   string
+	AmountMinor int64
+	Currency    Currency
+	Reason      string
+	ApprovedBy  string
+	ApprovedAt  time.Time
+}
+
+// PaymentAction is what billing may do with money that no invoice took.
+type PaymentAction string
+
+// The actions on a payment.
+const (
+	ApplyPayment  PaymentAction = "apply"
+	PayOutPayment PaymentAction = "pay_out"
+	ApprovePayout PaymentAction = "approve_payout"
+)

@@ -20,6 +20,12 @@ const (
 	RefundLapsed    RefundStatus = "lapsed" // nothing came back in time
 )
 
+// What billing may do with the bank part of a refund beside the events of RefundMachine.
+const (
+	RecordPayoutAction = "record_payout"
+	ApplyCreditAction  = "apply_credit"
+)
+
 // RefundEvent moves a refund.
 type RefundEvent string
 
@@ -106,6 +112,7 @@ type Refund struct {
 	CreditedAt *time.Time
 	CardMinor  int64 // goes back through the card processor
 	BankMinor  int64 // is paid out by billing, or kept as credit
+	UsedMinor  int64 // of what was kept as credit: it has paid invoices
 
 	ChargeID       *string    // the charge that the card part goes back to
 	CardTry        int        // 1, 2, …: what was refused is asked for under a new key
@@ -131,13 +138,13 @@ func (r Refund) CardDue() Money {
 	return Money{r.CardMinor, r.Currency}
 }
 
-// BankDue is what billing may pay out once the card processor has done its part: the bank part, and the card part where the
-// processor refuses it.
+// BankDue is what billing may pay out once the card processor has done its part: the bank part, less what was used of it as credit, and the
+// card part where the processor refuses it.
 func (r Refund) BankDue() Money {
 	switch {
 	case r.Status != RefundPaying && r.Status != RefundKept:
 	case r.CardMinor == 0, r.CardRefundedAt != nil:
-		return Money{r.BankMinor, r.Currency}
+		return Money{r.BankMinor - r.UsedMinor, r.Currency}
 	case r.CardRefusedAt != nil:
 		return Money{r.BankMinor + r.CardMinor, r.Currency}
 	}
@@ -191,6 +198,14 @@ type ExpectedReturn struct {
 	ReceivedAt *time.Time
 }
 
+// RefundEnding is a credential, or one authenticator of it, that ends for good with a refunded line.
+type RefundEnding struct {
+	Position        int // of the order line
+	CredentialID    string
+	AuthenticatorID string     // this one alone; empty: the credential, with everything bound to it
+	EndedAt         *time.Time // nil: not yet
+}
+
 // Payout is money that billing transferred back to a buyer.
 type Payout struct {
 	RefundID      string `gorm:"primaryKey"`
@@ -203,9 +218,8 @@ type Payout struct {
 	RecordedAt    time.Time
 }
 
-// NewPayout is what billing tells of a transfer.
+// NewPayout is what billing tells of a transfer to a buyer.
 type NewPayout struct {
-	RefundID      string
 	SourceAccount string
 	BankReference string
 	Amount        Money

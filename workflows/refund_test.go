@@ -110,7 +110,7 @@ var manyLines = []string{storetest.ProofedTokenSKU, storetest.ProofedTokenSKU, s
 
 func (u *undoing) payOut(minor int64) func(time.Time) error {
 	return func(at time.Time) error {
-		_, err := u.st.RecordPayout(context.Background(), models.NewPayout{RefundID: u.id, SourceAccount: "DE99", BankReference: "b1",
+		_, err := u.st.RecordPayout(context.Background(), u.id, models.NewPayout{SourceAccount: "DE99", BankReference: "b1",
 			Amount: models.Money{Minor: minor, Currency: models.USD}, PaidAt: at}, clerk, at)
 		return err
 	}

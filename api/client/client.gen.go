@@ -355,6 +355,14 @@ type AllowedActions = []string
 // Amount More than zero.
 type Amount = models.Money
 
+// Application defines model for Application.
+type Application struct {
+	InvoiceNumber string `json:"invoice_number"`
+
+	// Reason For the audit trail. No personal data.
+	Reason string `json:"reason"`
+}
+
 // AuditChain One retention class has one chain.
 type AuditChain struct {
 	// Batches Signed checkpoints that were checked.
@@ -763,6 +771,15 @@ type NewPayout struct {
 	SourceAccount string `json:"source_account"`
 }
 
+// NewPayoutApproval defines model for NewPayoutApproval.
+type NewPayoutApproval struct {
+	// Amount More than zero.
+	Amount Amount `json:"amount"`
+
+	// Reason For the audit trail. No personal data.
+	Reason string `json:"reason"`
+}
+
 // NewPolicy defines model for NewPolicy.
 type NewPolicy struct {
 	// BaseVersion The newest version, which the change is laid over.
@@ -797,6 +814,22 @@ type NewReturn struct {
 type NewSession struct {
 	Password string `json:"password"`
 	UserID   string `json:"user_id"`
+}
+
+// NewUnappliedPayout defines model for NewUnappliedPayout.
+type NewUnappliedPayout struct {
+	// Amount More than zero.
+	Amount Amount `json:"amount"`
+
+	// BankReference The bank's own reference of the booking.
+	BankReference string    `json:"bank_reference"`
+	PaidAt        time.Time `json:"paid_at"`
+
+	// Reason For the audit trail. No personal data.
+	Reason string `json:"reason"`
+
+	// SourceAccount Our account.
+	SourceAccount string `json:"source_account"`
 }
 
 // NewUserIDRecovery defines model for NewUserIDRecovery.
@@ -974,16 +1007,28 @@ type PasswordRecovery struct {
 
 // Payment defines model for Payment.
 type Payment struct {
-	Allocations   []Allocation `json:"allocations"`
-	Amount        Money        `json:"amount"`
-	BankReference string       `json:"bank_reference"`
+	Allocations []Allocation `json:"allocations"`
+
+	// AllowedActions What the caller may do with it now.
+	AllowedActions AllowedActions `json:"allowed_actions"`
+	Amount         Money          `json:"amount"`
+	BankReference  string         `json:"bank_reference"`
 
 	// Duplicate It was recorded before; nothing changed.
-	Duplicate     *bool                `json:"duplicate,omitempty"`
-	ID            string               `json:"id"`
-	ReceivedAt    time.Time            `json:"received_at"`
-	RecordedAt    time.Time            `json:"recorded_at"`
-	RecordedBy    string               `json:"recorded_by"`
+	Duplicate *bool  `json:"duplicate,omitempty"`
+	ID        string `json:"id"`
+
+	// InvoiceNumber The invoice that it was for, whether that took it or not.
+	InvoiceNumber   *string          `json:"invoice_number,omitempty"`
+	PayoutApprovals []PayoutApproval `json:"payout_approvals"`
+
+	// Payouts What no invoice took, and billing has transferred back.
+	Payouts    []UnappliedPayout `json:"payouts"`
+	ReceivedAt time.Time         `json:"received_at"`
+	RecordedAt time.Time         `json:"recorded_at"`
+	RecordedBy string            `json:"recorded_by"`
+
+	// Source `customer_credit`: no money came; billing used what a refund had left as credit, and `source_account` names the refund.
 	Source        models.PaymentSource `json:"source"`
 	SourceAccount string               `json:"source_account"`
 	Unapplied     Money                `json:"unapplied"`
@@ -996,6 +1041,15 @@ type PaymentMethod = models.PaymentMethod
 type PaymentPage struct {
 	Items      []Payment `json:"items"`
 	NextCursor *string   `json:"next_cursor,omitempty"`
+}
+
+// PayoutApproval defines model for PayoutApproval.
+type PayoutApproval struct {
+	Amount     Money     `json:"amount"`
+	ApprovedAt time.Time `json:"approved_at"`
+	ApprovedBy string    `json:"approved_by"`
+	ID         string    `json:"id"`
+	Reason     string    `json:"reason"`
 }
 
 // Policy Every number of the policy.
@@ -1297,10 +1351,14 @@ type Refund struct {
 
 	// CreditNote Examples: CN-10001
 	CreditNote *string    `json:"credit_note,omitempty"`
+	CreditUsed Money      `json:"credit_used"`
 	CreditedAt *time.Time `json:"credited_at,omitempty"`
 	DecidedAt  *time.Time `json:"decided_at,omitempty"`
 	DecidedBy  *string    `json:"decided_by,omitempty"`
 	EndedAt    *time.Time `json:"ended_at,omitempty"`
+
+	// Endings The credentials and authenticators that end for good with the lines, such as a credential whose last token is the replacement that is refunded. Before it happens as things stand now, afterwards with when it happened.
+	Endings []RefundEnding `json:"endings"`
 
 	// ID Examples: rf_06e2k8w0000000000000000001
 	ID          string       `json:"id"`
@@ -1326,6 +1384,19 @@ type Refund struct {
 	// Status `returning`: a token must come back first; `credited`: the buyer keeps the money as credit.
 	Status RefundStatus `json:"status"`
 	Total  Money        `json:"total"`
+}
+
+// RefundEnding defines model for RefundEnding.
+type RefundEnding struct {
+	// AuthenticatorID This authenticator alone ends; the credential goes on. Without it the credential ends, with everything bound to it.
+	AuthenticatorID *string `json:"authenticator_id,omitempty"`
+	CredentialID    string  `json:"credential_id"`
+
+	// EndedAt Not yet, where it is missing.
+	EndedAt *time.Time `json:"ended_at,omitempty"`
+
+	// Position Of the order line.
+	Position int32 `json:"position"`
 }
 
 // RefundLine defines model for RefundLine.
@@ -1598,6 +1669,21 @@ type TokenCondition = models.TokenCondition
 // TokenStatus defines model for TokenStatus.
 type TokenStatus = models.TokenStatus
 
+// UnappliedPayout defines model for UnappliedPayout.
+type UnappliedPayout struct {
+	Amount Money `json:"amount"`
+
+	// ApprovalID The second person's, above the limit.
+	ApprovalID    *string   `json:"approval_id,omitempty"`
+	BankReference string    `json:"bank_reference"`
+	ID            string    `json:"id"`
+	PaidAt        time.Time `json:"paid_at"`
+	Reason        string    `json:"reason"`
+	RecordedAt    time.Time `json:"recorded_at"`
+	RecordedBy    string    `json:"recorded_by"`
+	SourceAccount string    `json:"source_account"`
+}
+
 // Verification defines model for Verification.
 type Verification struct {
 	Accepted     bool    `json:"accepted"`
@@ -1734,6 +1820,9 @@ type Limit = int32
 
 // OrderNumber defines model for OrderNumber.
 type OrderNumber = string
+
+// PaymentID defines model for PaymentID.
+type PaymentID = string
 
 // PolicyVersion defines model for PolicyVersion.
 type PolicyVersion = int32
@@ -1919,6 +2008,24 @@ type RecordPaymentParams struct {
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
+// ApplyPaymentParams defines parameters for ApplyPayment.
+type ApplyPaymentParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ApproveUnappliedPayoutParams defines parameters for ApproveUnappliedPayout.
+type ApproveUnappliedPayoutParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// PayOutUnappliedParams defines parameters for PayOutUnapplied.
+type PayOutUnappliedParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
 // PublishPolicyParams defines parameters for PublishPolicy.
 type PublishPolicyParams struct {
 	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
@@ -1953,6 +2060,12 @@ type ApproveRefundParams struct {
 
 // KeepRefundAsCreditParams defines parameters for KeepRefundAsCredit.
 type KeepRefundAsCreditParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ApplyCreditParams defines parameters for ApplyCredit.
+type ApplyCreditParams struct {
 	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
@@ -2133,6 +2246,15 @@ type RecoverPasswordJSONRequestBody = PasswordRecovery
 // RecordPaymentJSONRequestBody defines body for RecordPayment for application/json ContentType.
 type RecordPaymentJSONRequestBody = NewPayment
 
+// ApplyPaymentJSONRequestBody defines body for ApplyPayment for application/json ContentType.
+type ApplyPaymentJSONRequestBody = Application
+
+// ApproveUnappliedPayoutJSONRequestBody defines body for ApproveUnappliedPayout for application/json ContentType.
+type ApproveUnappliedPayoutJSONRequestBody = NewPayoutApproval
+
+// PayOutUnappliedJSONRequestBody defines body for PayOutUnapplied for application/json ContentType.
+type PayOutUnappliedJSONRequestBody = NewUnappliedPayout
+
 // PublishPolicyJSONRequestBody defines body for PublishPolicy for application/json ContentType.
 type PublishPolicyJSONRequestBody = NewPolicy
 
@@ -2141,6 +2263,9 @@ type PreviewPolicyJSONRequestBody = PolicyChange
 
 // ApproveRefundJSONRequestBody defines body for ApproveRefund for application/json ContentType.
 type ApproveRefundJSONRequestBody = Reason
+
+// ApplyCreditJSONRequestBody defines body for ApplyCredit for application/json ContentType.
+type ApplyCreditJSONRequestBody = Application
 
 // RecordPayoutJSONRequestBody defines body for RecordPayout for application/json ContentType.
 type RecordPayoutJSONRequestBody = NewPayout
@@ -2692,6 +2817,65 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/payments (the `RecordPayment` operationId).
 	RecordPayment(ctx context.Context, params *RecordPaymentParams, body RecordPaymentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetPayment One payment, and what became of it
+	//
+	// Corresponds with GET /v1/payments/{payment_id} (the `GetPayment` operationId).
+	GetPayment(ctx context.Context, paymentID PaymentID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ApplyPaymentWithBody Pay an open invoice with what is left of a payment
+	//
+	// As far as the invoice lacks it. Where the payment was for an invoice, whether that took it or not, the money is that buyer's, and so must the invoice be. When nothing is due any more, the order goes on.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/payments/{payment_id}/applications (the `ApplyPayment` operationId).
+	ApplyPaymentWithBody(ctx context.Context, paymentID PaymentID, params *ApplyPaymentParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ApplyPayment Pay an open invoice with what is left of a payment
+	//
+	// As far as the invoice lacks it. Where the payment was for an invoice, whether that took it or not, the money is that buyer's, and so must the invoice be. When nothing is due any more, the order goes on.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/payments/{payment_id}/applications (the `ApplyPayment` operationId).
+	ApplyPayment(ctx context.Context, paymentID PaymentID, params *ApplyPaymentParams, body ApplyPaymentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ApproveUnappliedPayoutWithBody Approve a payout above the limit
+	//
+	// A second person's consent to one payout of that amount or less, given before the transfer is made. Somebody else makes and records it.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/payments/{payment_id}/payout-approvals (the `ApproveUnappliedPayout` operationId).
+	ApproveUnappliedPayoutWithBody(ctx context.Context, paymentID PaymentID, params *ApproveUnappliedPayoutParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ApproveUnappliedPayout Approve a payout above the limit
+	//
+	// A second person's consent to one payout of that amount or less, given before the transfer is made. Somebody else makes and records it.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/payments/{payment_id}/payout-approvals (the `ApproveUnappliedPayout` operationId).
+	ApproveUnappliedPayout(ctx context.Context, paymentID PaymentID, params *ApproveUnappliedPayoutParams, body ApproveUnappliedPayoutJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PayOutUnappliedWithBody Record that billing has transferred money back that no invoice took
+	//
+	// Up to what is left of the payment. Above the policy's limit for refunds, for all that one person alone pays out of the payment, another one of billing has approved it before.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/payments/{payment_id}/payouts (the `PayOutUnapplied` operationId).
+	PayOutUnappliedWithBody(ctx context.Context, paymentID PaymentID, params *PayOutUnappliedParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PayOutUnapplied Record that billing has transferred money back that no invoice took
+	//
+	// Up to what is left of the payment. Above the policy's limit for refunds, for all that one person alone pays out of the payment, another one of billing has approved it before.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/payments/{payment_id}/payouts (the `PayOutUnapplied` operationId).
+	PayOutUnapplied(ctx context.Context, paymentID PaymentID, params *PayOutUnappliedParams, body PayOutUnappliedJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ListPolicies Every version of the policy, newest first
 	//
 	// A version never changes; an order and a credential keep the one that they were bought under.
@@ -2785,23 +2969,41 @@ type ClientInterface interface {
 	// Corresponds with POST /v1/refunds/{refund_id}/credit (the `KeepRefundAsCredit` operationId).
 	KeepRefundAsCredit(ctx context.Context, refundID RefundID, params *KeepRefundAsCreditParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ApplyCreditWithBody Pay an open invoice with the credit that a refund has left
+	//
+	// An invoice of the same buyer, as far as it lacks the money and the credit goes. It stands in the invoice's books as a payment from `customer_credit`. What is left can be used again, or paid out. When nothing of the invoice is due any more, its order goes on.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/refunds/{refund_id}/credit-applications (the `ApplyCredit` operationId).
+	ApplyCreditWithBody(ctx context.Context, refundID RefundID, params *ApplyCreditParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ApplyCredit Pay an open invoice with the credit that a refund has left
+	//
+	// An invoice of the same buyer, as far as it lacks the money and the credit goes. It stands in the invoice's books as a payment from `customer_credit`. What is left can be used again, or paid out. When nothing of the invoice is due any more, its order goes on.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/refunds/{refund_id}/credit-applications (the `ApplyCredit` operationId).
+	ApplyCredit(ctx context.Context, refundID RefundID, params *ApplyCreditParams, body ApplyCreditJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetCreditNotePDF The credit note as PDF
 	//
 	// Corresponds with GET /v1/refunds/{refund_id}/credit-note.pdf (the `GetCreditNotePDF` operationId).
 	GetCreditNotePDF(ctx context.Context, refundID RefundID, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// RecordPayoutWithBody Record that billing has paid the customer credit out
+	// RecordPayoutWithBody Record that billing has transferred the money back
 	//
-	// Where a bank transfer had paid: the money stands as customer credit until it is paid out.
+	// What cannot go back to a card, or what is left of it where it was kept as credit. It ends the refund.
 	//
 	// Takes any type of body and a specified content type.
 	//
 	// Corresponds with POST /v1/refunds/{refund_id}/payout (the `RecordPayout` operationId).
 	RecordPayoutWithBody(ctx context.Context, refundID RefundID, params *RecordPayoutParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
 
-	// RecordPayout Record that billing has paid the customer credit out
+	// RecordPayout Record that billing has transferred the money back
 	//
-	// Where a bank transfer had paid: the money stands as customer credit until it is paid out.
+	// What cannot go back to a card, or what is left of it where it was kept as credit. It ends the refund.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -4118,6 +4320,135 @@ func (c *Client) RecordPayment(ctx context.Context, params *RecordPaymentParams,
 	return c.Client.Do(req)
 }
 
+// GetPayment One payment, and what became of it
+//
+// Corresponds with GET /v1/payments/{payment_id} (the `GetPayment` operationId).
+func (c *Client) GetPayment(ctx context.Context, paymentID PaymentID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetPaymentRequest(c.Server, paymentID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ApplyPaymentWithBody Pay an open invoice with what is left of a payment
+//
+// As far as the invoice lacks it. Where the payment was for an invoice, whether that took it or not, the money is that buyer's, and so must the invoice be. When nothing is due any more, the order goes on.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/payments/{payment_id}/applications (the `ApplyPayment` operationId).
+func (c *Client) ApplyPaymentWithBody(ctx context.Context, paymentID PaymentID, params *ApplyPaymentParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewApplyPaymentRequestWithBody(c.Server, paymentID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ApplyPayment Pay an open invoice with what is left of a payment
+//
+// As far as the invoice lacks it. Where the payment was for an invoice, whether that took it or not, the money is that buyer's, and so must the invoice be. When nothing is due any more, the order goes on.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/payments/{payment_id}/applications (the `ApplyPayment` operationId).
+func (c *Client) ApplyPayment(ctx context.Context, paymentID PaymentID, params *ApplyPaymentParams, body ApplyPaymentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewApplyPaymentRequest(c.Server, paymentID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ApproveUnappliedPayoutWithBody Approve a payout above the limit
+//
+// A second person's consent to one payout of that amount or less, given before the transfer is made. Somebody else makes and records it.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/payments/{payment_id}/payout-approvals (the `ApproveUnappliedPayout` operationId).
+func (c *Client) ApproveUnappliedPayoutWithBody(ctx context.Context, paymentID PaymentID, params *ApproveUnappliedPayoutParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewApproveUnappliedPayoutRequestWithBody(c.Server, paymentID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ApproveUnappliedPayout Approve a payout above the limit
+//
+// A second person's consent to one payout of that amount or less, given before the transfer is made. Somebody else makes and records it.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/payments/{payment_id}/payout-approvals (the `ApproveUnappliedPayout` operationId).
+func (c *Client) ApproveUnappliedPayout(ctx context.Context, paymentID PaymentID, params *ApproveUnappliedPayoutParams, body ApproveUnappliedPayoutJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewApproveUnappliedPayoutRequest(c.Server, paymentID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PayOutUnappliedWithBody Record that billing has transferred money back that no invoice took
+//
+// Up to what is left of the payment. Above the policy's limit for refunds, for all that one person alone pays out of the payment, another one of billing has approved it before.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/payments/{payment_id}/payouts (the `PayOutUnapplied` operationId).
+func (c *Client) PayOutUnappliedWithBody(ctx context.Context, paymentID PaymentID, params *PayOutUnappliedParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPayOutUnappliedRequestWithBody(c.Server, paymentID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PayOutUnapplied Record that billing has transferred money back that no invoice took
+//
+// Up to what is left of the payment. Above the policy's limit for refunds, for all that one person alone pays out of the payment, another one of billing has approved it before.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/payments/{payment_id}/payouts (the `PayOutUnapplied` operationId).
+func (c *Client) PayOutUnapplied(ctx context.Context, paymentID PaymentID, params *PayOutUnappliedParams, body PayOutUnappliedJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPayOutUnappliedRequest(c.Server, paymentID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ListPolicies Every version of the policy, newest first
 //
 // A version never changes; an order and a credential keep the one that they were bought under.
@@ -4341,6 +4672,44 @@ func (c *Client) KeepRefundAsCredit(ctx context.Context, refundID RefundID, para
 	return c.Client.Do(req)
 }
 
+// ApplyCreditWithBody Pay an open invoice with the credit that a refund has left
+//
+// An invoice of the same buyer, as far as it lacks the money and the credit goes. It stands in the invoice's books as a payment from `customer_credit`. What is left can be used again, or paid out. When nothing of the invoice is due any more, its order goes on.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/refunds/{refund_id}/credit-applications (the `ApplyCredit` operationId).
+func (c *Client) ApplyCreditWithBody(ctx context.Context, refundID RefundID, params *ApplyCreditParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewApplyCreditRequestWithBody(c.Server, refundID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ApplyCredit Pay an open invoice with the credit that a refund has left
+//
+// An invoice of the same buyer, as far as it lacks the money and the credit goes. It stands in the invoice's books as a payment from `customer_credit`. What is left can be used again, or paid out. When nothing of the invoice is due any more, its order goes on.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/refunds/{refund_id}/credit-applications (the `ApplyCredit` operationId).
+func (c *Client) ApplyCredit(ctx context.Context, refundID RefundID, params *ApplyCreditParams, body ApplyCreditJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewApplyCreditRequest(c.Server, refundID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetCreditNotePDF The credit note as PDF
 //
 // Corresponds with GET /v1/refunds/{refund_id}/credit-note.pdf (the `GetCreditNotePDF` operationId).
@@ -4356,9 +4725,9 @@ func (c *Client) GetCreditNotePDF(ctx context.Context, refundID RefundID, reqEdi
 	return c.Client.Do(req)
 }
 
-// RecordPayoutWithBody Record that billing has paid the customer credit out
+// RecordPayoutWithBody Record that billing has transferred the money back
 //
-// Where a bank transfer had paid: the money stands as customer credit until it is paid out.
+// What cannot go back to a card, or what is left of it where it was kept as credit. It ends the refund.
 //
 // Takes any type of body and a specified content type.
 //
@@ -4375,9 +4744,9 @@ func (c *Client) RecordPayoutWithBody(ctx context.Context, refundID RefundID, pa
 	return c.Client.Do(req)
 }
 
-// RecordPayout Record that billing has paid the customer credit out
+// RecordPayout Record that billing has transferred the money back
 //
-// Where a bank transfer had paid: the money stands as customer credit until it is paid out.
+// What cannot go back to a card, or what is left of it where it was kept as credit. It ends the refund.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -7039,6 +7408,220 @@ func NewRecordPaymentRequestWithBody(server string, params *RecordPaymentParams,
 	return req, nil
 }
 
+// NewGetPaymentRequest constructs an http.Request for the GetPayment method
+func NewGetPaymentRequest(server string, paymentID PaymentID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "payment_id", paymentID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/payments/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewApplyPaymentRequest calls the generic ApplyPayment builder with application/json body
+func NewApplyPaymentRequest(server string, paymentID PaymentID, params *ApplyPaymentParams, body ApplyPaymentJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewApplyPaymentRequestWithBody(server, paymentID, params, "application/json", bodyReader)
+}
+
+// NewApplyPaymentRequestWithBody constructs an http.Request for the ApplyPayment method, with any body, and a specified content type
+func NewApplyPaymentRequestWithBody(server string, paymentID PaymentID, params *ApplyPaymentParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "payment_id", paymentID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/payments/%s/applications", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewApproveUnappliedPayoutRequest calls the generic ApproveUnappliedPayout builder with application/json body
+func NewApproveUnappliedPayoutRequest(server string, paymentID PaymentID, params *ApproveUnappliedPayoutParams, body ApproveUnappliedPayoutJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewApproveUnappliedPayoutRequestWithBody(server, paymentID, params, "application/json", bodyReader)
+}
+
+// NewApproveUnappliedPayoutRequestWithBody constructs an http.Request for the ApproveUnappliedPayout method, with any body, and a specified content type
+func NewApproveUnappliedPayoutRequestWithBody(server string, paymentID PaymentID, params *ApproveUnappliedPayoutParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "payment_id", paymentID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/payments/%s/payout-approvals", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewPayOutUnappliedRequest calls the generic PayOutUnapplied builder with application/json body
+func NewPayOutUnappliedRequest(server string, paymentID PaymentID, params *PayOutUnappliedParams, body PayOutUnappliedJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPayOutUnappliedRequestWithBody(server, paymentID, params, "application/json", bodyReader)
+}
+
+// NewPayOutUnappliedRequestWithBody constructs an http.Request for the PayOutUnapplied method, with any body, and a specified content type
+func NewPayOutUnappliedRequestWithBody(server string, paymentID PaymentID, params *PayOutUnappliedParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "payment_id", paymentID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/payments/%s/payouts", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
 // NewListPoliciesRequest constructs an http.Request for the ListPolicies method
 func NewListPoliciesRequest(server string) (*http.Request, error) {
 	var err error
@@ -7502,6 +8085,66 @@ func NewKeepRefundAsCreditRequest(server string, refundID RefundID, params *Keep
 	if err != nil {
 		return nil, err
 	}
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewApplyCreditRequest calls the generic ApplyCredit builder with application/json body
+func NewApplyCreditRequest(server string, refundID RefundID, params *ApplyCreditParams, body ApplyCreditJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewApplyCreditRequestWithBody(server, refundID, params, "application/json", bodyReader)
+}
+
+// NewApplyCreditRequestWithBody constructs an http.Request for the ApplyCredit method, with any body, and a specified content type
+func NewApplyCreditRequestWithBody(server string, refundID RefundID, params *ApplyCreditParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "refund_id", refundID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/refunds/%s/credit-applications", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	if params != nil {
 

@@ -355,6 +355,14 @@ type AllowedActions = []string
 // Amount More than zero.
 type Amount = models.Money
 
+// Application defines model for Application.
+type Application struct {
+	InvoiceNumber string `json:"invoice_number"`
+
+	// Reason For the audit trail. No personal data.
+	Reason string `json:"reason"`
+}
+
 // AuditChain One retention class has one chain.
 type AuditChain struct {
 	// Batches Signed checkpoints that were checked.
@@ -763,6 +771,15 @@ type NewPayout struct {
 	SourceAccount string `json:"source_account"`
 }
 
+// NewPayoutApproval defines model for NewPayoutApproval.
+type NewPayoutApproval struct {
+	// Amount More than zero.
+	Amount Amount `json:"amount"`
+
+	// Reason For the audit trail. No personal data.
+	Reason string `json:"reason"`
+}
+
 // NewPolicy defines model for NewPolicy.
 type NewPolicy struct {
 	// BaseVersion The newest version, which the change is laid over.
@@ -797,6 +814,22 @@ type NewReturn struct {
 type NewSession struct {
 	Password models.Secret `json:"password"`
 	UserID   string        `json:"user_id"`
+}
+
+// NewUnappliedPayout defines model for NewUnappliedPayout.
+type NewUnappliedPayout struct {
+	// Amount More than zero.
+	Amount Amount `json:"amount"`
+
+	// BankReference The bank's own reference of the booking.
+	BankReference string    `json:"bank_reference"`
+	PaidAt        time.Time `json:"paid_at"`
+
+	// Reason For the audit trail. No personal data.
+	Reason string `json:"reason"`
+
+	// SourceAccount Our account.
+	SourceAccount string `json:"source_account"`
 }
 
 // NewUserIDRecovery defines model for NewUserIDRecovery.
@@ -974,16 +1007,28 @@ type PasswordRecovery struct {
 
 // Payment defines model for Payment.
 type Payment struct {
-	Allocations   []Allocation `json:"allocations"`
-	Amount        Money        `json:"amount"`
-	BankReference string       `json:"bank_reference"`
+	Allocations []Allocation `json:"allocations"`
+
+	// AllowedActions What the caller may do with it now.
+	AllowedActions AllowedActions `json:"allowed_actions"`
+	Amount         Money          `json:"amount"`
+	BankReference  string         `json:"bank_reference"`
 
 	// Duplicate It was recorded before; nothing changed.
-	Duplicate     *bool                `json:"duplicate,omitempty"`
-	ID            string               `json:"id"`
-	ReceivedAt    time.Time            `json:"received_at"`
-	RecordedAt    time.Time            `json:"recorded_at"`
-	RecordedBy    string               `json:"recorded_by"`
+	Duplicate *bool  `json:"duplicate,omitempty"`
+	ID        string `json:"id"`
+
+	// InvoiceNumber The invoice that it was for, whether that took it or not.
+	InvoiceNumber   *string          `json:"invoice_number,omitempty"`
+	PayoutApprovals []PayoutApproval `json:"payout_approvals"`
+
+	// Payouts What no invoice took, and billing has transferred back.
+	Payouts    []UnappliedPayout `json:"payouts"`
+	ReceivedAt time.Time         `json:"received_at"`
+	RecordedAt time.Time         `json:"recorded_at"`
+	RecordedBy string            `json:"recorded_by"`
+
+	// Source `customer_credit`: no money came; billing used what a refund had left as credit, and `source_account` names the refund.
 	Source        models.PaymentSource `json:"source"`
 	SourceAccount string               `json:"source_account"`
 	Unapplied     Money                `json:"unapplied"`
@@ -996,6 +1041,15 @@ type PaymentMethod = models.PaymentMethod
 type PaymentPage struct {
 	Items      []Payment `json:"items"`
 	NextCursor *string   `json:"next_cursor,omitempty"`
+}
+
+// PayoutApproval defines model for PayoutApproval.
+type PayoutApproval struct {
+	Amount     Money     `json:"amount"`
+	ApprovedAt time.Time `json:"approved_at"`
+	ApprovedBy string    `json:"approved_by"`
+	ID         string    `json:"id"`
+	Reason     string    `json:"reason"`
 }
 
 // Policy Every number of the policy.
@@ -1297,10 +1351,14 @@ type Refund struct {
 
 	// CreditNote Examples: CN-10001
 	CreditNote *string    `json:"credit_note,omitempty"`
+	CreditUsed Money      `json:"credit_used"`
 	CreditedAt *time.Time `json:"credited_at,omitempty"`
 	DecidedAt  *time.Time `json:"decided_at,omitempty"`
 	DecidedBy  *string    `json:"decided_by,omitempty"`
 	EndedAt    *time.Time `json:"ended_at,omitempty"`
+
+	// Endings The credentials and authenticators that end for good with the lines, such as a credential whose last token is the replacement that is refunded. Before it happens as things stand now, afterwards with when it happened.
+	Endings []RefundEnding `json:"endings"`
 
 	// ID Examples: rf_06e2k8w0000000000000000001
 	ID          string       `json:"id"`
@@ -1326,6 +1384,19 @@ type Refund struct {
 	// Status `returning`: a token must come back first; `credited`: the buyer keeps the money as credit.
 	Status RefundStatus `json:"status"`
 	Total  Money        `json:"total"`
+}
+
+// RefundEnding defines model for RefundEnding.
+type RefundEnding struct {
+	// AuthenticatorID This authenticator alone ends; the credential goes on. Without it the credential ends, with everything bound to it.
+	AuthenticatorID *string `json:"authenticator_id,omitempty"`
+	CredentialID    string  `json:"credential_id"`
+
+	// EndedAt Not yet, where it is missing.
+	EndedAt *time.Time `json:"ended_at,omitempty"`
+
+	// Position Of the order line.
+	Position int32 `json:"position"`
 }
 
 // RefundLine defines model for RefundLine.
@@ -1598,6 +1669,21 @@ type TokenCondition = models.TokenCondition
 // TokenStatus defines model for TokenStatus.
 type TokenStatus = models.TokenStatus
 
+// UnappliedPayout defines model for UnappliedPayout.
+type UnappliedPayout struct {
+	Amount Money `json:"amount"`
+
+	// ApprovalID The second person's, above the limit.
+	ApprovalID    *string   `json:"approval_id,omitempty"`
+	BankReference string    `json:"bank_reference"`
+	ID            string    `json:"id"`
+	PaidAt        time.Time `json:"paid_at"`
+	Reason        string    `json:"reason"`
+	RecordedAt    time.Time `json:"recorded_at"`
+	RecordedBy    string    `json:"recorded_by"`
+	SourceAccount string    `json:"source_account"`
+}
+
 // Verification defines model for Verification.
 type Verification struct {
 	Accepted     bool    `json:"accepted"`
@@ -1734,6 +1820,9 @@ type Limit = int32
 
 // OrderNumber defines model for OrderNumber.
 type OrderNumber = string
+
+// PaymentID defines model for PaymentID.
+type PaymentID = string
 
 // PolicyVersion defines model for PolicyVersion.
 type PolicyVersion = int32
@@ -1919,6 +2008,24 @@ type RecordPaymentParams struct {
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
+// ApplyPaymentParams defines parameters for ApplyPayment.
+type ApplyPaymentParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ApproveUnappliedPayoutParams defines parameters for ApproveUnappliedPayout.
+type ApproveUnappliedPayoutParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// PayOutUnappliedParams defines parameters for PayOutUnapplied.
+type PayOutUnappliedParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
 // PublishPolicyParams defines parameters for PublishPolicy.
 type PublishPolicyParams struct {
 	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
@@ -1953,6 +2060,12 @@ type ApproveRefundParams struct {
 
 // KeepRefundAsCreditParams defines parameters for KeepRefundAsCredit.
 type KeepRefundAsCreditParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ApplyCreditParams defines parameters for ApplyCredit.
+type ApplyCreditParams struct {
 	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
@@ -2106,11 +2219,23 @@ type RecoverPasswordJSONRequestBody = PasswordRecovery
 // RecordPaymentJSONRequestBody defines body for RecordPayment for application/json ContentType.
 type RecordPaymentJSONRequestBody = NewPayment
 
+// ApplyPaymentJSONRequestBody defines body for ApplyPayment for application/json ContentType.
+type ApplyPaymentJSONRequestBody = Application
+
+// ApproveUnappliedPayoutJSONRequestBody defines body for ApproveUnappliedPayout for application/json ContentType.
+type ApproveUnappliedPayoutJSONRequestBody = NewPayoutApproval
+
+// PayOutUnappliedJSONRequestBody defines body for PayOutUnapplied for application/json ContentType.
+type PayOutUnappliedJSONRequestBody = NewUnappliedPayout
+
 // PublishPolicyJSONRequestBody defines body for PublishPolicy for application/json ContentType.
 type PublishPolicyJSONRequestBody = NewPolicy
 
 // ApproveRefundJSONRequestBody defines body for ApproveRefund for application/json ContentType.
 type ApproveRefundJSONRequestBody = Reason
+
+// ApplyCreditJSONRequestBody defines body for ApplyCredit for application/json ContentType.
+type ApplyCreditJSONRequestBody = Application
 
 // RecordPayoutJSONRequestBody defines body for RecordPayout for application/json ContentType.
 type RecordPayoutJSONRequestBody = NewPayout
@@ -2258,6 +2383,18 @@ type ServerInterface interface {
 	// RecordPayment Record money received
 	// (POST /v1/payments)
 	RecordPayment(c *gin.Context, params RecordPaymentParams)
+	// GetPayment One payment, and what became of it
+	// (GET /v1/payments/{payment_id})
+	GetPayment(c *gin.Context, paymentID PaymentID)
+	// ApplyPayment Pay an open invoice with what is left of a payment
+	// (POST /v1/payments/{payment_id}/applications)
+	ApplyPayment(c *gin.Context, paymentID PaymentID, params ApplyPaymentParams)
+	// ApproveUnappliedPayout Approve a payout above the limit
+	// (POST /v1/payments/{payment_id}/payout-approvals)
+	ApproveUnappliedPayout(c *gin.Context, paymentID PaymentID, params ApproveUnappliedPayoutParams)
+	// PayOutUnapplied Record that billing has transferred money back that no invoice took
+	// (POST /v1/payments/{payment_id}/payouts)
+	PayOutUnapplied(c *gin.Context, paymentID PaymentID, params PayOutUnappliedParams)
 	// ListPolicies Every version of the policy, newest first
 	// (GET /v1/policies)
 	ListPolicies(c *gin.Context)
@@ -2285,10 +2422,13 @@ type ServerInterface interface {
 	// KeepRefundAsCredit Let the buyer keep the money as credit
 	// (POST /v1/refunds/{refund_id}/credit)
 	KeepRefundAsCredit(c *gin.Context, refundID RefundID, params KeepRefundAsCreditParams)
+	// ApplyCredit Pay an open invoice with the credit that a refund has left
+	// (POST /v1/refunds/{refund_id}/credit-applications)
+	ApplyCredit(c *gin.Context, refundID RefundID, params ApplyCreditParams)
 	// GetCreditNotePDF The credit note as PDF
 	// (GET /v1/refunds/{refund_id}/credit-note.pdf)
 	GetCreditNotePDF(c *gin.Context, refundID RefundID)
-	// RecordPayout Record that billing has paid the customer credit out
+	// RecordPayout Record that billing has transferred the money back
 	// (POST /v1/refunds/{refund_id}/payout)
 	RecordPayout(c *gin.Context, refundID RefundID, params RecordPayoutParams)
 	// RejectRefund Reject a refund
@@ -3707,6 +3847,187 @@ func (siw *ServerInterfaceWrapper) RecordPayment(c *gin.Context) {
 	siw.Handler.RecordPayment(c, params)
 }
 
+// GetPayment operation middleware
+func (siw *ServerInterfaceWrapper) GetPayment(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "payment_id" -------------
+	var paymentID PaymentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "payment_id", c.Param("payment_id"), &paymentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter payment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetPayment(c, paymentID)
+}
+
+// ApplyPayment operation middleware
+func (siw *ServerInterfaceWrapper) ApplyPayment(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "payment_id" -------------
+	var paymentID PaymentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "payment_id", c.Param("payment_id"), &paymentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter payment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ApplyPaymentParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ApplyPayment(c, paymentID, params)
+}
+
+// ApproveUnappliedPayout operation middleware
+func (siw *ServerInterfaceWrapper) ApproveUnappliedPayout(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "payment_id" -------------
+	var paymentID PaymentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "payment_id", c.Param("payment_id"), &paymentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter payment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ApproveUnappliedPayoutParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ApproveUnappliedPayout(c, paymentID, params)
+}
+
+// PayOutUnapplied operation middleware
+func (siw *ServerInterfaceWrapper) PayOutUnapplied(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "payment_id" -------------
+	var paymentID PaymentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "payment_id", c.Param("payment_id"), &paymentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter payment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params PayOutUnappliedParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PayOutUnapplied(c, paymentID, params)
+}
+
 // ListPolicies operation middleware
 func (siw *ServerInterfaceWrapper) ListPolicies(c *gin.Context) {
 
@@ -4018,6 +4339,58 @@ func (siw *ServerInterfaceWrapper) KeepRefundAsCredit(c *gin.Context) {
 	}
 
 	siw.Handler.KeepRefundAsCredit(c, refundID, params)
+}
+
+// ApplyCredit operation middleware
+func (siw *ServerInterfaceWrapper) ApplyCredit(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "refund_id" -------------
+	var refundID RefundID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "refund_id", c.Param("refund_id"), &refundID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter refund_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ApplyCreditParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ApplyCredit(c, refundID, params)
 }
 
 // GetCreditNotePDF operation middleware
@@ -5001,8 +5374,13 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/refunds/:refund_id/withdrawal", wrapper.WithdrawRefund)
 	router.POST(options.BaseURL+"/v1/refunds/:refund_id/credit", wrapper.KeepRefundAsCredit)
 	router.POST(options.BaseURL+"/v1/refunds/:refund_id/payout", wrapper.RecordPayout)
+	router.POST(options.BaseURL+"/v1/refunds/:refund_id/credit-applications", wrapper.ApplyCredit)
 	router.GET(options.BaseURL+"/v1/payments", wrapper.ListPayments)
 	router.POST(options.BaseURL+"/v1/payments", wrapper.RecordPayment)
+	router.GET(options.BaseURL+"/v1/payments/:payment_id", wrapper.GetPayment)
+	router.POST(options.BaseURL+"/v1/payments/:payment_id/applications", wrapper.ApplyPayment)
+	router.POST(options.BaseURL+"/v1/payments/:payment_id/payouts", wrapper.PayOutUnapplied)
+	router.POST(options.BaseURL+"/v1/payments/:payment_id/payout-approvals", wrapper.ApproveUnappliedPayout)
 	router.POST(options.BaseURL+"/v1/license-keys/activations", wrapper.ActivateLicenseKey)
 	router.GET(options.BaseURL+"/v1/credentials", wrapper.ListCredentials)
 	router.GET(options.BaseURL+"/v1/credentials/:credential_id", wrapper.GetCredential)
@@ -7308,6 +7686,294 @@ func (response RecordPaymentdefaultApplicationProblemPlusJSONResponse) VisitReco
 	return err
 }
 
+type GetPaymentRequestObject struct {
+	PaymentID PaymentID `json:"payment_id"`
+}
+
+type GetPaymentResponseObject interface {
+	VisitGetPaymentResponse(w http.ResponseWriter) error
+}
+
+type GetPayment200JSONResponse Payment
+
+func (response GetPayment200JSONResponse) VisitGetPaymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetPaymentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetPaymentdefaultApplicationProblemPlusJSONResponse) VisitGetPaymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyPaymentRequestObject struct {
+	PaymentID PaymentID `json:"payment_id"`
+	Params    ApplyPaymentParams
+	Body      *ApplyPaymentJSONRequestBody
+}
+
+type ApplyPaymentResponseObject interface {
+	VisitApplyPaymentResponse(w http.ResponseWriter) error
+}
+
+type ApplyPayment200ResponseHeaders struct {
+	IdempotencyReplayed *string
+}
+
+type ApplyPayment200JSONResponse struct {
+	Body    Payment
+	Headers ApplyPayment200ResponseHeaders
+}
+
+func (response ApplyPayment200JSONResponse) VisitApplyPaymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyPayment409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ApplyPayment409ApplicationProblemPlusJSONResponse) VisitApplyPaymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyPayment422ApplicationProblemPlusJSONResponse struct {
+	RefusedApplicationProblemPlusJSONResponse
+}
+
+func (response ApplyPayment422ApplicationProblemPlusJSONResponse) VisitApplyPaymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyPaymentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ApplyPaymentdefaultApplicationProblemPlusJSONResponse) VisitApplyPaymentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveUnappliedPayoutRequestObject struct {
+	PaymentID PaymentID `json:"payment_id"`
+	Params    ApproveUnappliedPayoutParams
+	Body      *ApproveUnappliedPayoutJSONRequestBody
+}
+
+type ApproveUnappliedPayoutResponseObject interface {
+	VisitApproveUnappliedPayoutResponse(w http.ResponseWriter) error
+}
+
+type ApproveUnappliedPayout201ResponseHeaders struct {
+	IdempotencyReplayed *string
+}
+
+type ApproveUnappliedPayout201JSONResponse struct {
+	Body    Payment
+	Headers ApproveUnappliedPayout201ResponseHeaders
+}
+
+func (response ApproveUnappliedPayout201JSONResponse) VisitApproveUnappliedPayoutResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveUnappliedPayout409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveUnappliedPayout409ApplicationProblemPlusJSONResponse) VisitApproveUnappliedPayoutResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveUnappliedPayout422ApplicationProblemPlusJSONResponse struct {
+	RefusedApplicationProblemPlusJSONResponse
+}
+
+func (response ApproveUnappliedPayout422ApplicationProblemPlusJSONResponse) VisitApproveUnappliedPayoutResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApproveUnappliedPayoutdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ApproveUnappliedPayoutdefaultApplicationProblemPlusJSONResponse) VisitApproveUnappliedPayoutResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PayOutUnappliedRequestObject struct {
+	PaymentID PaymentID `json:"payment_id"`
+	Params    PayOutUnappliedParams
+	Body      *PayOutUnappliedJSONRequestBody
+}
+
+type PayOutUnappliedResponseObject interface {
+	VisitPayOutUnappliedResponse(w http.ResponseWriter) error
+}
+
+type PayOutUnapplied201ResponseHeaders struct {
+	IdempotencyReplayed *string
+}
+
+type PayOutUnapplied201JSONResponse struct {
+	Body    Payment
+	Headers PayOutUnapplied201ResponseHeaders
+}
+
+func (response PayOutUnapplied201JSONResponse) VisitPayOutUnappliedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PayOutUnapplied409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response PayOutUnapplied409ApplicationProblemPlusJSONResponse) VisitPayOutUnappliedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PayOutUnapplied422ApplicationProblemPlusJSONResponse struct {
+	RefusedApplicationProblemPlusJSONResponse
+}
+
+func (response PayOutUnapplied422ApplicationProblemPlusJSONResponse) VisitPayOutUnappliedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PayOutUnapplieddefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PayOutUnapplieddefaultApplicationProblemPlusJSONResponse) VisitPayOutUnappliedResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListPoliciesRequestObject struct {
 }
 
@@ -7779,6 +8445,89 @@ type KeepRefundAsCreditdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response KeepRefundAsCreditdefaultApplicationProblemPlusJSONResponse) VisitKeepRefundAsCreditResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyCreditRequestObject struct {
+	RefundID RefundID `json:"refund_id"`
+	Params   ApplyCreditParams
+	Body     *ApplyCreditJSONRequestBody
+}
+
+type ApplyCreditResponseObject interface {
+	VisitApplyCreditResponse(w http.ResponseWriter) error
+}
+
+type ApplyCredit200ResponseHeaders struct {
+	IdempotencyReplayed *string
+}
+
+type ApplyCredit200JSONResponse struct {
+	Body    Refund
+	Headers ApplyCredit200ResponseHeaders
+}
+
+func (response ApplyCredit200JSONResponse) VisitApplyCreditResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyCredit409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ApplyCredit409ApplicationProblemPlusJSONResponse) VisitApplyCreditResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyCredit422ApplicationProblemPlusJSONResponse struct {
+	RefusedApplicationProblemPlusJSONResponse
+}
+
+func (response ApplyCredit422ApplicationProblemPlusJSONResponse) VisitApplyCreditResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ApplyCreditdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ApplyCreditdefaultApplicationProblemPlusJSONResponse) VisitApplyCreditResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -9337,6 +10086,18 @@ type StrictServerInterface interface {
 	// RecordPayment Record money received
 	// (POST /v1/payments)
 	RecordPayment(ctx context.Context, request RecordPaymentRequestObject) (RecordPaymentResponseObject, error)
+	// GetPayment One payment, and what became of it
+	// (GET /v1/payments/{payment_id})
+	GetPayment(ctx context.Context, request GetPaymentRequestObject) (GetPaymentResponseObject, error)
+	// ApplyPayment Pay an open invoice with what is left of a payment
+	// (POST /v1/payments/{payment_id}/applications)
+	ApplyPayment(ctx context.Context, request ApplyPaymentRequestObject) (ApplyPaymentResponseObject, error)
+	// ApproveUnappliedPayout Approve a payout above the limit
+	// (POST /v1/payments/{payment_id}/payout-approvals)
+	ApproveUnappliedPayout(ctx context.Context, request ApproveUnappliedPayoutRequestObject) (ApproveUnappliedPayoutResponseObject, error)
+	// PayOutUnapplied Record that billing has transferred money back that no invoice took
+	// (POST /v1/payments/{payment_id}/payouts)
+	PayOutUnapplied(ctx context.Context, request PayOutUnappliedRequestObject) (PayOutUnappliedResponseObject, error)
 	// ListPolicies Every version of the policy, newest first
 	// (GET /v1/policies)
 	ListPolicies(ctx context.Context, request ListPoliciesRequestObject) (ListPoliciesResponseObject, error)
@@ -9364,10 +10125,13 @@ type StrictServerInterface interface {
 	// KeepRefundAsCredit Let the buyer keep the money as credit
 	// (POST /v1/refunds/{refund_id}/credit)
 	KeepRefundAsCredit(ctx context.Context, request KeepRefundAsCreditRequestObject) (KeepRefundAsCreditResponseObject, error)
+	// ApplyCredit Pay an open invoice with the credit that a refund has left
+	// (POST /v1/refunds/{refund_id}/credit-applications)
+	ApplyCredit(ctx context.Context, request ApplyCreditRequestObject) (ApplyCreditResponseObject, error)
 	// GetCreditNotePDF The credit note as PDF
 	// (GET /v1/refunds/{refund_id}/credit-note.pdf)
 	GetCreditNotePDF(ctx context.Context, request GetCreditNotePDFRequestObject) (GetCreditNotePDFResponseObject, error)
-	// RecordPayout Record that billing has paid the customer credit out
+	// RecordPayout Record that billing has transferred the money back
 	// (POST /v1/refunds/{refund_id}/payout)
 	RecordPayout(ctx context.Context, request RecordPayoutRequestObject) (RecordPayoutResponseObject, error)
 	// RejectRefund Reject a refund
@@ -10762,6 +11526,167 @@ func (sh *strictHandler) RecordPayment(ctx *gin.Context, params RecordPaymentPar
 	}
 }
 
+// GetPayment operation middleware
+func (sh *strictHandler) GetPayment(ctx *gin.Context, paymentID PaymentID) {
+	var request GetPaymentRequestObject
+
+	request.PaymentID = paymentID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetPayment(ctx, request.(GetPaymentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetPayment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetPaymentResponseObject); ok {
+		if err := validResponse.VisitGetPaymentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ApplyPayment operation middleware
+func (sh *strictHandler) ApplyPayment(ctx *gin.Context, paymentID PaymentID, params ApplyPaymentParams) {
+	var request ApplyPaymentRequestObject
+
+	request.PaymentID = paymentID
+	request.Params = params
+
+	var body ApplyPaymentJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ApplyPayment(ctx, request.(ApplyPaymentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ApplyPayment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ApplyPaymentResponseObject); ok {
+		if err := validResponse.VisitApplyPaymentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ApproveUnappliedPayout operation middleware
+func (sh *strictHandler) ApproveUnappliedPayout(ctx *gin.Context, paymentID PaymentID, params ApproveUnappliedPayoutParams) {
+	var request ApproveUnappliedPayoutRequestObject
+
+	request.PaymentID = paymentID
+	request.Params = params
+
+	var body ApproveUnappliedPayoutJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ApproveUnappliedPayout(ctx, request.(ApproveUnappliedPayoutRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ApproveUnappliedPayout")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ApproveUnappliedPayoutResponseObject); ok {
+		if err := validResponse.VisitApproveUnappliedPayoutResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PayOutUnapplied operation middleware
+func (sh *strictHandler) PayOutUnapplied(ctx *gin.Context, paymentID PaymentID, params PayOutUnappliedParams) {
+	var request PayOutUnappliedRequestObject
+
+	request.PaymentID = paymentID
+	request.Params = params
+
+	var body PayOutUnappliedJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PayOutUnapplied(ctx, request.(PayOutUnappliedRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PayOutUnapplied")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(PayOutUnappliedResponseObject); ok {
+		if err := validResponse.VisitPayOutUnappliedResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListPolicies operation middleware
 func (sh *strictHandler) ListPolicies(ctx *gin.Context) {
 	var request ListPoliciesRequestObject
@@ -11025,6 +11950,51 @@ func (sh *strictHandler) KeepRefundAsCredit(ctx *gin.Context, refundID RefundID,
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(KeepRefundAsCreditResponseObject); ok {
 		if err := validResponse.VisitKeepRefundAsCreditResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ApplyCredit operation middleware
+func (sh *strictHandler) ApplyCredit(ctx *gin.Context, refundID RefundID, params ApplyCreditParams) {
+	var request ApplyCreditRequestObject
+
+	request.RefundID = refundID
+	request.Params = params
+
+	var body ApplyCreditJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ApplyCredit(ctx, request.(ApplyCreditRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ApplyCredit")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ApplyCreditResponseObject); ok {
+		if err := validResponse.VisitApplyCreditResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -93,43 +94,33 @@ func (s *Store) performDue(ctx context.Context, c *models.Credential, at time.Ti
 	}
 }
 
-// renewalPaid reports whether a renewal of the credential was paid before a moment and waits for its fulfilment.
-func (s *Store) renewalPaid(ctx context.Context, credentialID string, before time.Time) (paid bool, err error) {
-	err = s.with(ctx).Raw(`
-		select exists (select from order_lines l join orders o on o.id = l.order_id join products p on p.sku = l.product_sku
-		where l.credential_id = ? and p.kind = ? and o.status = ? and o.paid_at < ?
-		  and not exists (select from refund_lines r where r.order_line_id = l.id and r.undone_at is not null))`,
-		credentialID, models.Renewal, models.OrderPaid, before).Row().Scan(&paid)
-	if err != nil {
-		err = fmt.Errorf("look for a renewal that was paid: %w", err)
-	}
-	return paid, err
-}
-
 // perform does what the first of the milestones that are due brings.
 func (s *Store) perform(ctx context.Context, c *models.Credential, due models.Timeline, d models.LifeDates, p models.Policy, at time.Time) error {
 	m := due[0]
 	switch m.Name {
 	case models.ExpiryNotice:
-		return s.tell(ctx, *c, models.NoticeExpiryAhead, m.Key+"/"+c.ID, nil, at)
+		if slices.ContainsFunc(due, func(m models.Milestone) bool { return m.Name == models.CredentialExpires }) { // it has expired by now: that mail says it all
+			return nil
+		}
+		return s.tell(ctx, *c, models.NoticeExpiryAhead, m.Key+"/"+c.ID, noticeParams(*c, d, p), at)
 	case models.CredentialExpires: // logins were refused from that moment on, whenever this runs (LOG-5)
 		if err := s.setFact(ctx, c, "expired_at", m.At, at); err != nil {
 			return err
 		}
 		c.ExpiredAt = &m.At
-		return s.auditAndTell(ctx, *c, "credential.expired", models.NoticeExpired, "expired/"+c.ID+"/"+m.At.UTC().Format(time.DateOnly), nil, at)
+		return s.auditAndTell(ctx, *c, "credential.expired", models.NoticeExpired, "expired/"+c.ID+"/"+m.At.UTC().Format(time.DateOnly), day("expiry", d.Expiry, p), at)
 	case models.TermSuspended:
 		if err := s.setFact(ctx, c, "term_suspended_at", m.At, at); err != nil {
 			return err
 		}
 		c.TermSuspendedAt = &m.At
-		return s.auditAndTell(ctx, *c, "credential.term_suspended", models.NoticeTermSuspended, m.Key+"/"+c.ID, day("last_renewal", d.LastRenewal, p), at)
+		return s.auditAndTell(ctx, *c, "credential.term_suspended", models.NoticeTermSuspended, m.Key+"/"+c.ID, suspensionParams(d, p, at), at)
 	case models.RevocationReminder:
 		if len(due) > 1 && due[1].Name == models.RevocationReminder { // after an outage, or a suspension that was lifted: one mail says it all
 			return nil
 		}
 		return s.tell(ctx, *c, models.NoticeRevocationReminder, reminderKey(*c, d.Revocation)+m.At.UTC().Format(time.DateOnly),
-			day("revocation", d.Revocation.Add(-1), p), at)
+			reminderParams(*c, d, p, at), at)
 	case models.RevocationReview:
 		if err := s.setFact(ctx, c, "review_since", m.At, at); err != nil {
 			return err
@@ -140,7 +131,7 @@ func (s *Store) perform(ctx context.Context, c *models.Credential, due models.Ti
 		}
 		return s.OpenCase(ctx, m.Key+"/"+c.ID, c.ID, "none of the reminders of a revocation could be delivered: reach the person, or revoke the credential", at)
 	case models.CredentialRevokes:
-		return s.revokeByTime(ctx, c, m, at)
+		return s.revokeByTime(ctx, c, m, revokedParams(*c, d, p), at)
 	}
 	return fmt.Errorf("nobody performs the milestone %q of a credential", m.Name)
 }
@@ -158,12 +149,12 @@ func (s *Store) setFact(ctx context.Context, c *models.Credential, column string
 	return nil
 }
 
-func (s *Store) revokeByTime(ctx context.Context, c *models.Credential, m models.Milestone, at time.Time) error {
+func (s *Store) revokeByTime(ctx context.Context, c *models.Credential, m models.Milestone, params map[string]string, at time.Time) error {
 	by := models.SystemActor(models.CredentialLifecycle)
 	if err := s.revokeAll(ctx, c, models.RevokeByTime, by, at); err != nil {
 		return err
 	}
-	return s.tell(ctx, *c, models.NoticeRevokedByTime, m.Key+"/"+c.ID, nil, at)
+	return s.tell(ctx, *c, models.NoticeRevokedByTime, m.Key+"/"+c.ID, params, at)
 }
 
 // tell records a mail to the person of a credential.
@@ -185,9 +176,4 @@ func (s *Store) auditAndTell(ctx context.Context, c models.Credential, kind stri
 		return err
 	}
 	return s.tell(ctx, c, mail, key, params, at)
-}
-
-// day is a date as a mail's parameter.
-func day(name string, t time.Time, p models.Policy) map[string]string {
-	return map[string]string{name: t.In(p.Location()).Format("2 January 2006")}
 }

@@ -9,18 +9,23 @@ import (
 	"tokendesk/models"
 )
 
-// PaymentResult is what became of a payment notice.
+// PaymentResult is what became of a payment.
 type PaymentResult struct {
 	Payment     models.Payment
 	Allocations []models.Allocation
+	Payouts     []models.UnappliedPayout
+	Approvals   []models.PayoutApproval
 	Duplicate   bool // the same source, account and bank reference was recorded before; nothing changed
 }
 
-// Unapplied is the part of the payment that no invoice took, in minor units.
+// Unapplied is what is left of the payment, in minor units: no invoice took it, and it was not paid out.
 func (r PaymentResult) Unapplied() int64 {
 	rest := r.Payment.AmountMinor
 	for _, a := range r.Allocations {
 		rest -= a.AmountMinor
+	}
+	for _, p := range r.Payouts {
+		rest -= p.AmountMinor
 	}
 	return rest
 }
@@ -52,9 +57,12 @@ func (s *Store) RecordPayment(ctx context.Context, n models.NewPayment, by model
 func (s *Store) recordPayment(ctx context.Context, n models.NewPayment, by models.Actor, at time.Time) (r PaymentResult, err error) {
 	p := models.Payment{ID: NewID("py", at), Source: n.Source, SourceAccount: n.SourceAccount, BankReference: n.BankReference,
 		AmountMinor: n.Amount.Minor, Currency: n.Amount.Currency, ReceivedAt: n.ReceivedAt, RecordedBy: by.ID, RecordedAt: at}
-	created := s.with(ctx).Exec(`insert into payments (id, source, source_account, bank_reference, amount_minor, currency, received_at, recorded_by, recorded_at)
-		values (?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict on constraint payments_once do nothing`,
-		p.ID, p.Source, p.SourceAccount, p.BankReference, p.AmountMinor, p.Currency, p.ReceivedAt, p.RecordedBy, p.RecordedAt)
+	if n.InvoiceNumber != "" {
+		p.InvoiceNumber = &n.InvoiceNumber
+	}
+	created := s.with(ctx).Exec(`insert into payments (id, source, source_account, bank_reference, invoice_number, amount_minor, currency, received_at, recorded_by, recorded_at)
+		values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict on constraint payments_once do nothing`,
+		p.ID, p.Source, p.SourceAccount, p.BankReference, p.InvoiceNumber, p.AmountMinor, p.Currency, p.ReceivedAt, p.RecordedBy, p.RecordedAt)
 	if created.Error != nil {
 		return r, created.Error
 	}
@@ -63,7 +71,11 @@ func (s *Store) recordPayment(ctx context.Context, n models.NewPayment, by model
 	}
 	r.Payment = p
 	if n.InvoiceNumber != "" {
-		if r.Allocations, err = s.apply(ctx, p, n.InvoiceNumber, at); err != nil {
+		i, err := s.lockPayable(ctx, n.InvoiceNumber)
+		if err != nil {
+			return r, err
+		}
+		if r.Allocations, err = s.apply(ctx, p, i, p.AmountMinor, at); err != nil {
 			return r, err
 		}
 	}
@@ -96,26 +108,39 @@ func (s *Store) recordedBefore(ctx context.Context, n models.NewPayment, at time
 			return r, err
 		}
 	}
-	r.Allocations, err = s.Allocations(ctx, r.Payment.ID)
-	return r, err
+	became, err := s.becameOf(ctx, []models.Payment{r.Payment})
+	if err != nil {
+		return r, err
+	}
+	became[0].Duplicate = true
+	return became[0], nil
 }
 
-// apply gives the payment to the invoice, as far as it is open and lacks money, and settles it when nothing is due.
-func (s *Store) apply(ctx context.Context, p models.Payment, invoiceNumber string, at time.Time) ([]models.Allocation, error) {
-	// The order is locked before its invoice, as cancelling does, so that the two never wait for each other.
-	var number string
-	err := s.with(ctx).Raw("select o.number from orders o join invoices i on i.order_id = o.id where i.number = ? for update of o", invoiceNumber).Row().Scan(&number)
+// payable is an invoice with its order, both locked.
+type payable struct {
+	models.Invoice
+	orderNumber string
+	buyerID     string
+}
+
+// lockPayable locks the order of an invoice, then the invoice. Fault: NoSuchThing.
+func (s *Store) lockPayable(ctx context.Context, invoiceNumber string) (i payable, err error) {
+	err = s.with(ctx).Raw("select o.number, o.buyer_id from orders o join invoices i on i.order_id = o.id where i.number = ? for update of o", invoiceNumber).
+		Row().Scan(&i.orderNumber, &i.buyerID)
 	if err != nil {
-		return nil, fault(fmt.Errorf("find the invoice: %w", noRows(err)))
+		return i, fault(fmt.Errorf("find the invoice: %w", noRows(err)))
 	}
-	i, err := s.lockInvoice(ctx, "number = ?", invoiceNumber)
-	if err != nil {
-		return nil, err
-	}
+	i.Invoice, err = s.lockInvoice(ctx, "number = ?", invoiceNumber)
+	return i, err
+}
+
+// apply gives an amount of the payment to the invoice, as far as that is open and lacks money, and settles it when nothing is due.
+// Fault: CurrencyMismatch.
+func (s *Store) apply(ctx context.Context, p models.Payment, i payable, minor int64, at time.Time) ([]models.Allocation, error) {
 	if i.Currency != p.Currency {
 		return nil, models.CurrencyMismatch.New("the invoice is in %s", i.Currency).At("/amount/currency")
 	}
-	applied, _ := models.Allocate(i.Status, i.TotalMinor-i.PaidMinor, p.AmountMinor)
+	applied, _ := models.Allocate(i.Status, i.TotalMinor-i.PaidMinor, minor)
 	if applied == 0 {
 		return nil, nil
 	}
@@ -128,9 +153,9 @@ func (s *Store) apply(ctx context.Context, p models.Payment, invoiceNumber strin
 	}
 	i.PaidMinor += applied
 	if i.PaidMinor < i.TotalMinor {
-		return []models.Allocation{a}, s.tellPartial(ctx, number, i, p, at)
+		return []models.Allocation{a}, s.tellPartial(ctx, i, p, minor, at)
 	}
-	return []models.Allocation{a}, s.settle(ctx, number, i, p, at)
+	return []models.Allocation{a}, s.settle(ctx, i.orderNumber, i.Invoice, p, at)
 }
 
 func (s *Store) settle(ctx context.Context, number string, i models.Invoice, p models.Payment, at time.Time) error {
@@ -146,23 +171,72 @@ func (s *Store) settle(ctx context.Context, number string, i models.Invoice, p m
 	return s.Signal(ctx, models.OrderLifecycle, number, models.SignalPaymentReceived, p.ID, at)
 }
 
-func (s *Store) tellPartial(ctx context.Context, number string, i models.Invoice, p models.Payment, at time.Time) error {
-	o, err := s.OrderByNumber(ctx, number)
-	if err != nil {
-		return err
+func (s *Store) tellPartial(ctx context.Context, i payable, p models.Payment, minor int64, at time.Time) error {
+	params := map[string]string{"received": models.Money{Minor: minor, Currency: p.Currency}.String(), "due": i.Due().String()}
+	if p.Source == models.SourceCredit {
+		params["credit"] = params["received"]
 	}
-	return s.AddNotice(ctx, NewNotice{Kind: models.NoticePaymentPartial, DedupeKey: number + "/partial/" + p.ID, AccountID: o.BuyerID, SubjectRef: number,
-		Params: map[string]string{"received": models.Money{Minor: p.AmountMinor, Currency: p.Currency}.String(), "due": i.Due().String()}}, at)
+	return s.AddNotice(ctx, NewNotice{Kind: models.NoticePaymentPartial, DedupeKey: i.orderNumber + "/partial/" + p.ID, AccountID: i.buyerID, SubjectRef: i.orderNumber, Params: params}, at)
 }
 
-// Payments lists payments, newest first.
-func (s *Store) Payments(ctx context.Context, p Page) ([]models.Payment, error) {
+// Payments lists payments and what became of them, newest first.
+func (s *Store) Payments(ctx context.Context, p Page) ([]PaymentResult, error) {
 	q := s.with(ctx).Order("id desc").Limit(p.limit())
 	if p.After != "" {
 		q = q.Where("id < ?", p.After)
 	}
 	var rows []models.Payment
-	return rows, fault(q.Find(&rows).Error)
+	if err := q.Find(&rows).Error; err != nil {
+		return nil, fault(err)
+	}
+	return s.becameOf(ctx, rows)
+}
+
+// Payment returns one payment and what became of it. Fault: NoSuchThing.
+func (s *Store) Payment(ctx context.Context, id string) (PaymentResult, error) {
+	var p models.Payment
+	if err := s.with(ctx).Where("id = ?", id).Take(&p).Error; err != nil {
+		return PaymentResult{}, fault(fmt.Errorf("read a payment: %w", err))
+	}
+	became, err := s.becameOf(ctx, []models.Payment{p})
+	if err != nil {
+		return PaymentResult{}, err
+	}
+	return became[0], nil
+}
+
+// becameOf reads what became of payments.
+func (s *Store) becameOf(ctx context.Context, payments []models.Payment) ([]PaymentResult, error) {
+	ids, index := make([]string, len(payments)), map[string]int{}
+	results := make([]PaymentResult, len(payments))
+	for i, p := range payments {
+		ids[i], index[p.ID], results[i].Payment = p.ID, i, p
+	}
+	allocations, err := s.Allocations(ctx, ids...)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range allocations {
+		r := &results[index[a.PaymentID]]
+		r.Allocations = append(r.Allocations, a)
+	}
+	var payouts []models.UnappliedPayout
+	if err := s.with(ctx).Where("payment_id in ?", ids).Order("recorded_at, id").Find(&payouts).Error; err != nil {
+		return nil, fault(fmt.Errorf("read payouts: %w", err))
+	}
+	for _, p := range payouts {
+		r := &results[index[p.PaymentID]]
+		r.Payouts = append(r.Payouts, p)
+	}
+	var approvals []models.PayoutApproval
+	if err := s.with(ctx).Where("payment_id in ?", ids).Order("approved_at, id").Find(&approvals).Error; err != nil {
+		return nil, fault(fmt.Errorf("read approvals of payouts: %w", err))
+	}
+	for _, a := range approvals {
+		r := &results[index[a.PaymentID]]
+		r.Approvals = append(r.Approvals, a)
+	}
+	return results, nil
 }
 
 // Allocations lists what became of payments. An allocation to an invoice that was voided later counts no more: its

@@ -81,7 +81,10 @@ func RefundActions(r models.Refund) []string {
 		actions = nil
 	}
 	if r.BankDue().Minor > 0 {
-		actions = append(actions, "record_payout")
+		actions = append(actions, models.RecordPayoutAction)
+		if r.Status == models.RefundKept {
+			actions = append(actions, models.ApplyCreditAction)
+		}
 	}
 	return actions
 }

@@ -156,12 +156,11 @@ func (s *Store) CardRefundRefused(ctx context.Context, in CardRefund, why string
 // RecordPayout records that billing has transferred what cannot go back to a card. It ends the refund.
 //
 // Faults: NoSuchThing, InvalidRequest, StateForbids (nothing is to be paid out now), PayoutDiffers, PayoutRecorded.
-func (s *Store) RecordPayout(ctx context.Context, n models.NewPayout, actor models.Actor, at time.Time) (p models.Payout, err error) {
-	n.SourceAccount, n.BankReference = strings.TrimSpace(n.SourceAccount), strings.TrimSpace(n.BankReference)
-	if err := checkPayout(n, at); err != nil {
+func (s *Store) RecordPayout(ctx context.Context, refundID string, n models.NewPayout, actor models.Actor, at time.Time) (p models.Payout, err error) {
+	if n, err = checkPayout(n, at); err != nil {
 		return p, err
 	}
-	err = s.changeRefund(ctx, "pay out", n.RefundID, at, func(tx *Store, o models.Order, r *models.Refund) error {
+	err = s.changeRefund(ctx, "pay out", refundID, at, func(tx *Store, o models.Order, r *models.Refund) error {
 		switch due := r.BankDue(); {
 		case due.Minor == 0:
 			return models.StateForbids.New("nothing of the refund is to be paid out").Allowing(RefundActions(*r)...)
@@ -188,19 +187,21 @@ func (s *Store) RecordPayout(ctx context.Context, n models.NewPayout, actor mode
 	return p, err
 }
 
-func checkPayout(n models.NewPayout, at time.Time) error {
+// checkPayout checks a transfer, and returns it without blanks at the ends. Fault: InvalidRequest.
+func checkPayout(n models.NewPayout, at time.Time) (models.NewPayout, error) {
+	n.SourceAccount, n.BankReference = strings.TrimSpace(n.SourceAccount), strings.TrimSpace(n.BankReference)
 	switch {
 	case n.SourceAccount == "" || len(n.SourceAccount) > maxReason:
-		return models.InvalidRequest.New("the account is missing or too long").At("/source_account")
+		return n, models.InvalidRequest.New("the account is missing or too long").At("/source_account")
 	case n.BankReference == "" || len(n.BankReference) > maxReason:
-		return models.InvalidRequest.New("the bank reference is missing or too long").At("/bank_reference")
+		return n, models.InvalidRequest.New("the bank reference is missing or too long").At("/bank_reference")
 	case n.PaidAt.After(at.Add(24*time.Hour)) || n.PaidAt.Before(at.AddDate(-1, 0, 0)):
-		return models.InvalidRequest.New("the money cannot have been paid out then").At("/paid_at")
+		return n, models.InvalidRequest.New("the money cannot have been paid out then").At("/paid_at")
 	}
-	return nil
+	return n, nil
 }
 
-// KeepAsCredit leaves what cannot go back to a card with us, as the buyer's credit. It can be paid out later.
+// KeepAsCredit leaves what cannot go back to a card with us, as the buyer's credit. It can pay another order, or be paid out later.
 // Faults: NoSuchThing, StateForbids.
 func (s *Store) KeepAsCredit(ctx context.Context, id string, actor models.Actor, at time.Time) error {
 	return s.changeRefund(ctx, "keep", id, at, func(tx *Store, o models.Order, r *models.Refund) error {
@@ -244,12 +245,13 @@ func (s *Store) settleRefund(ctx context.Context, o models.Order, r *models.Refu
 	if err := s.auditRefund(ctx, *r, "refunded", actor, nil, at); err != nil || r.TotalMinor == 0 {
 		return err
 	}
-	params := map[string]string{"amount": r.Total().String(), "card": models.Money{Minor: r.CardMinor, Currency: r.Currency}.String(),
-		"bank": models.Money{Minor: r.BankMinor, Currency: r.Currency}.String()}
+	money := func(minor int64) string { return models.Money{Minor: minor, Currency: r.Currency}.String() }
+	paidOut := r.BankMinor - r.UsedMinor
+	params := map[string]string{"amount": money(r.CardMinor + paidOut), "card": money(r.CardMinor), "bank": money(paidOut)}
 	if r.CardMinor == 0 {
 		delete(params, "card")
 	}
-	if r.BankMinor == 0 {
+	if paidOut == 0 {
 		delete(params, "bank")
 	}
 	return s.tellRefund(ctx, o, *r, models.NoticeRefunded, params, at)

@@ -97,7 +97,7 @@ func (s shop) wantTold(ref string, want ...models.NoticeKind) {
 }
 
 func (s shop) payOut(r models.Refund, minor int64, reference string) error {
-	_, err := s.RecordPayout(s.Context(), models.NewPayout{RefundID: r.ID, SourceAccount: "DE99", BankReference: reference,
+	_, err := s.RecordPayout(s.Context(), r.ID, models.NewPayout{SourceAccount: "DE99", BankReference: reference,
 		Amount: models.Money{Minor: minor, Currency: models.USD}, PaidAt: storetest.At}, billing, storetest.At)
 	return err
 }

@@ -15,11 +15,24 @@ var unsettled = []models.OrderStatus{models.OrderDraft, models.OrderPlaced, mode
 
 // openOrderFor is the number of an order that will renew the credential, or replace its token, once it is paid and fulfilled; empty: none.
 func (s *Store) openOrderFor(ctx context.Context, credentialID string, kind models.ProductKind) (number string, err error) {
+	return s.orderFor(ctx, credentialID, kind, "o.status in ?", unsettled)
+}
+
+// renewalPaid reports whether a renewal of the credential was paid before a moment and waits for its fulfilment.
+func (s *Store) renewalPaid(ctx context.Context, credentialID string, before time.Time) (bool, error) {
+	number, err := s.orderFor(ctx, credentialID, models.Renewal, "o.status = ? and o.paid_at < ?", models.OrderPaid, before)
+	return number != "", err
+}
+
+// orderFor is the number of an order under a condition of this package's own, with a line of that kind for the credential that is not undone;
+// empty: none.
+func (s *Store) orderFor(ctx context.Context, credentialID string, kind models.ProductKind, condition string, args ...any) (number string, err error) {
 	err = s.with(ctx).Raw(`
 		select coalesce(max(o.number), '') from order_lines l join orders o on o.id = l.order_id join products p on p.sku = l.product_sku
-		where l.credential_id = ? and p.kind = ? and o.status in ?`, credentialID, kind, unsettled).Row().Scan(&number)
+		where l.credential_id = ? and p.kind = ? and not exists (select from refund_lines f where f.order_line_id = l.id and f.undone_at is not null) and `+condition,
+		append([]any{credentialID, kind}, args...)...).Row().Scan(&number)
 	if err != nil {
-		err = fault(fmt.Errorf("look for an open order: %w", err))
+		err = fault(fmt.Errorf("look for an order about a credential: %w", err))
 	}
 	return number, err
 }

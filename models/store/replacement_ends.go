@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"tokendesk/models"
@@ -33,29 +32,4 @@ func (s *Store) undoReplacements(ctx context.Context, credentialID string, at ti
 		}
 	}
 	return nil
-}
-
-// revokeStranded ends the credential whose token was revoked because a replacement was under way, when that one is undone: no token lives,
-// and none will come (MGT-4).
-func (s *Store) revokeStranded(ctx context.Context, line models.OrderLine, at time.Time) error {
-	if line.CredentialID == nil || line.ReplacementReason == nil {
-		return nil
-	}
-	c, err := s.lockCredential(ctx, *line.CredentialID)
-	if err != nil || c.Phase != models.PendingRegistration {
-		return err
-	}
-	bound, err := s.authenticatorsOf(ctx, c.ID)
-	if err != nil || slices.ContainsFunc(bound, func(a models.Authenticator) bool { return a.Status != models.AuthenticatorRevoked }) {
-		return err
-	}
-	other, err := s.replacementUnderWay(ctx, c.ID)
-	if err != nil || other != "" {
-		return err
-	}
-	q := models.Revocation{CredentialID: c.ID, Reason: models.RevokeRefunded, By: models.ByAdministrator}
-	if err := s.revokeForGood(ctx, &c, q, refundActor, at); err != nil {
-		return err
-	}
-	return s.Signal(ctx, models.CredentialLifecycle, c.ID, models.SignalCredentialChanged, c.ID, at)
 }

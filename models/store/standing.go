@@ -40,27 +40,31 @@ func (s *Store) standing(ctx context.Context, c models.Credential, bound []model
 		return st, err
 	}
 	st.Window = models.RenewalOf(f, p, bank(p), product.TermMonths)
-	return st, nil
+	return st, s.hindrances(ctx, &st, p.OTP)
 }
 
-// replacementUnderWay is the newest line that was paid to replace a token of the credential and whose own token is not registered
-// yet; empty: none.
+// replacementUnderWay is the newest of replacementsUnderWay; empty: none.
 func (s *Store) replacementUnderWay(ctx context.Context, credentialID string) (lineID string, err error) {
-	var lines []string
+	lines, err := s.replacementsUnderWay(ctx, credentialID)
+	if err != nil || len(lines) == 0 {
+		return "", err
+	}
+	return lines[0], nil
+}
+
+// replacementsUnderWay are the lines that were paid to replace a token of the credential and whose own token is not registered yet, newest first.
+func (s *Store) replacementsUnderWay(ctx context.Context, credentialID string) (lineIDs []string, err error) {
 	err = s.with(ctx).Raw(`
 		select l.id from order_lines l join orders o on o.id = l.order_id
 		where l.credential_id = ? and l.replacement_reason is not null and o.status in ('paid', 'fulfilled')
 		  and not exists (select from shipments h join parcels p on p.shipment_id = h.id join authenticators a on a.serial = p.serial where h.order_line_id = l.id)
 		  and not exists (select from shipments h where h.order_line_id = l.id and h.status in ('cancelled', 'given_up'))
 		  and not exists (select from refund_lines f where f.order_line_id = l.id and f.undone_at is not null)
-		order by l.id desc limit 1`, credentialID).Scan(&lines).Error
+		order by l.id desc`, credentialID).Scan(&lineIDs).Error
 	if err != nil {
-		return "", fault(fmt.Errorf("look for a replacement under way: %w", err))
+		err = fault(fmt.Errorf("look for a replacement under way: %w", err))
 	}
-	if len(lines) == 0 {
-		return "", nil
-	}
-	return lines[0], nil
+	return lineIDs, err
 }
 
 // forbids is a fault about a credential that lists what somebody can do with it instead.

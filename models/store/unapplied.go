@@ -3,7 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
-	"strings"
+	"slices"
 	"time"
 
 	"tokendesk/models"
@@ -47,79 +47,84 @@ func (s *Store) reportUnappliedOf(ctx context.Context, invoiceID string, at time
 	return nil
 }
 
-// UnappliedPayout is money of a payment that no invoice took, and that billing transferred back.
-type UnappliedPayout struct {
-	ID            string // up_…
-	PaymentID     string
-	SourceAccount string // ours
-	BankReference string
-	AmountMinor   int64
-	Currency      models.Currency
-	PaidAt        time.Time
-	RecordedBy    string
-	RecordedAt    time.Time
+// lockUnapplied reads a payment and what became of it, under its lock. Fault: NoSuchThing.
+func (s *Store) lockUnapplied(ctx context.Context, paymentID string) (PaymentResult, error) {
+	if err := s.with(ctx).Exec("select id from payments where id = ? for update", paymentID).Error; err != nil {
+		return PaymentResult{}, fmt.Errorf("lock a payment: %w", err)
+	}
+	return s.Payment(ctx, paymentID)
 }
 
-// PayOutUnapplied records that billing has transferred money back that no invoice took, up to what is left of the payment (ORD-4). The
-// payout's RefundID is not used.
+// buyersOf are the buyers whose invoices a payment was for: the one that it named, and all that took of it, void ones too. None: nobody knows.
+func (s *Store) buyersOf(ctx context.Context, p models.Payment) (ids []string, err error) {
+	err = s.with(ctx).Raw(`select distinct o.buyer_id from orders o join invoices i on i.order_id = o.id
+		where i.number = ? or i.id in (select invoice_id from allocations where payment_id = ?)`, p.InvoiceNumber, p.ID).Scan(&ids).Error
+	if err != nil {
+		err = fmt.Errorf("look whose money it is: %w", err)
+	}
+	return ids, err
+}
+
+// ApplyPayment gives what is left of a payment to an open invoice, as far as that lacks it (ORD-4). Where it is known whose money it is, the
+// invoice must be the same buyer's.
 //
-// Faults: NoSuchThing, InvalidRequest, CurrencyMismatch, PayoutDiffers (more than is left), PayoutRecorded.
-func (s *Store) PayOutUnapplied(ctx context.Context, paymentID string, n models.NewPayout, actor models.Actor, at time.Time) (p UnappliedPayout, err error) {
-	n.SourceAccount, n.BankReference = strings.TrimSpace(n.SourceAccount), strings.TrimSpace(n.BankReference)
-	switch err := checkPayout(n, at); {
-	case err != nil:
-		return p, err
-	case n.Amount.Minor <= 0:
-		return p, models.InvalidRequest.New("the amount must be positive").At("/amount")
+// Faults: NoSuchThing, ReferenceUnknown (invoice), InvalidRequest (reason), NothingUnapplied, CurrencyMismatch, BuyersDiffer, StateForbids (the
+// invoice takes no money).
+func (s *Store) ApplyPayment(ctx context.Context, paymentID, invoiceNumber, reason string, actor models.Actor, at time.Time) (r PaymentResult, err error) {
+	if reason, err = checkReason(reason); err != nil {
+		return r, err
 	}
 	err = s.InTx(ctx, func(tx *Store) error {
-		left, err := tx.lockUnapplied(ctx, paymentID)
-		switch {
-		case err != nil:
-			return err
-		case n.Amount.Currency != left.Currency:
-			return models.CurrencyMismatch.New("the payment is in %s", left.Currency).At("/amount/currency")
-		case n.Amount.Minor > left.Minor:
-			return models.PayoutDiffers.New("%s is left of the payment", left).At("/amount")
-		}
-		p = UnappliedPayout{ID: NewID("up", at), PaymentID: paymentID, SourceAccount: n.SourceAccount, BankReference: n.BankReference,
-			AmountMinor: n.Amount.Minor, Currency: n.Amount.Currency, PaidAt: n.PaidAt, RecordedBy: actor.ID, RecordedAt: at}
-		if err := tx.with(ctx).Create(&p).Error; err != nil {
-			return err
-		}
-		err = tx.post(ctx, entry{Kind: "unapplied_paid_out", Ref: p.ID, Currency: p.Currency, At: at},
-			posting{"unapplied_cash", p.AmountMinor}, posting{"bank", -p.AmountMinor})
+		i, err := tx.lockOpen(ctx, invoiceNumber)
 		if err != nil {
 			return err
 		}
-		return tx.Audit(ctx, models.AuditEvent{At: at, Class: models.AdministrationEvents, Kind: "payment.paid_out", Actor: actor.ID, SubjectRef: paymentID,
-			Outcome: models.Succeeded, Detail: map[string]string{"amount": n.Amount.String()}})
+		if r, err = tx.lockUnapplied(ctx, paymentID); err != nil {
+			return err
+		}
+		if r.Unapplied() == 0 {
+			return models.NothingUnapplied.New("").Allowing()
+		}
+		buyers, err := tx.buyersOf(ctx, r.Payment)
+		if err != nil {
+			return err
+		}
+		if len(buyers) > 0 && !slices.Contains(buyers, i.buyerID) {
+			return models.BuyersDiffer.New("").At("/invoice_number").Allowing(string(models.ApplyPayment), string(models.PayOutPayment))
+		}
+		applied, err := tx.apply(ctx, r.Payment, i, r.Unapplied(), at)
+		if err != nil {
+			return err
+		}
+		r.Allocations = append(r.Allocations, applied...)
+		return tx.applied(ctx, "cash_applied", "unapplied_cash", applied[0], i, paymentID, reason, actor, at)
 	})
 	if err != nil {
-		return UnappliedPayout{}, fmt.Errorf("pay out what no invoice took: %w", err)
+		return PaymentResult{}, fmt.Errorf("apply a payment: %w", err)
 	}
-	return p, nil
+	return r, nil
 }
 
-// lockUnapplied is what no invoice took of a payment and was not paid out, under the payment's lock. Fault: NoSuchThing.
-func (s *Store) lockUnapplied(ctx context.Context, paymentID string) (left models.Money, err error) {
-	var p models.Payment
-	if err := s.with(ctx).Raw("select * from payments where id = ? for update", paymentID).Scan(&p).Error; err != nil {
-		return left, fmt.Errorf("lock a payment: %w", err)
+// lockOpen locks an invoice that takes money. Faults: ReferenceUnknown, StateForbids.
+func (s *Store) lockOpen(ctx context.Context, invoiceNumber string) (payable, error) {
+	i, err := s.lockPayable(ctx, invoiceNumber)
+	switch {
+	case models.KindOf(err) == models.NotFound:
+		return i, models.ReferenceUnknown.New("there is no such invoice").At("/invoice_number")
+	case err == nil && i.Status != models.InvoiceOpen:
+		return i, models.StateForbids.New("the invoice is %s", i.Status).At("/invoice_number").Allowing()
 	}
-	if p.ID == "" {
-		return left, models.NoSuchThing.New("no such payment")
-	}
-	applied, err := s.Allocations(ctx, paymentID)
+	return i, err
+}
+
+// applied posts what an invoice took out of an account, and writes down who did it and why.
+func (s *Store) applied(ctx context.Context, kind, account string, a models.Allocation, i payable, subject, reason string, actor models.Actor, at time.Time) error {
+	err := s.post(ctx, entry{Kind: kind, Ref: a.PaymentID + "/" + i.Number, Currency: i.Currency, At: at},
+		posting{account, a.AmountMinor}, posting{"receivable", -a.AmountMinor})
 	if err != nil {
-		return left, err
+		return err
 	}
-	left = models.Money{Minor: PaymentResult{Payment: p, Allocations: applied}.Unapplied(), Currency: p.Currency}
-	var out int64
-	err = s.with(ctx).Raw("select coalesce(sum(amount_minor), 0) from unapplied_payouts where payment_id = ?", paymentID).Row().Scan(&out)
-	if err != nil {
-		return left, fmt.Errorf("add up payouts: %w", err)
-	}
-	left.Minor -= out
-	return left, nil
+	amount := models.Money{Minor: a.AmountMinor, Currency: i.Currency}.String()
+	return s.Audit(ctx, models.AuditEvent{At: at, Class: models.AdministrationEvents, Kind: "payment." + kind, Actor: actor.ID, SubjectRef: subject,
+		Outcome: models.Succeeded, Detail: map[string]string{"invoice": i.Number, "amount": amount, "reason": reason}})
 }

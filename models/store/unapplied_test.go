@@ -27,7 +27,7 @@ func TestLateMoney(t *testing.T) {
 	}
 	payOut := func(minor int64, reference string, c models.Currency) error {
 		_, err := w.PayOutUnapplied(t.Context(), paid.Payment.ID, models.NewPayout{SourceAccount: "DE99", BankReference: reference,
-			Amount: models.Money{Minor: minor, Currency: c}, PaidAt: at}, billing, at)
+			Amount: models.Money{Minor: minor, Currency: c}, PaidAt: at}, "came too late", billing, at)
 		return err
 	}
 	for _, x := range []struct {
@@ -52,7 +52,7 @@ func TestLateMoney(t *testing.T) {
 		t.Errorf("at the same moment: %v", got)
 	}
 	s.wantBalances(map[string]int64{"unapplied_cash": 0})
-	_, err := w.PayOutUnapplied(t.Context(), "py_none", models.NewPayout{SourceAccount: "DE99", BankReference: "b9", Amount: models.Money{Minor: 1, Currency: models.USD}, PaidAt: at}, billing, at)
+	_, err := w.PayOutUnapplied(t.Context(), "py_none", models.NewPayout{SourceAccount: "DE99", BankReference: "b9", Amount: models.Money{Minor: 1, Currency: models.USD}, PaidAt: at}, "came too late", billing, at)
 	wantFault(t, err, models.NoSuchThing)
 }
 

@@ -156,73 +156,11 @@ func (s *Store) undoLine(ctx context.Context, o models.Order, l models.RefundLin
 			return err
 		}
 	}
-	if err := s.revokeOfLine(ctx, l.OrderLineID, at); err != nil {
+	line := o.Lines[l.Position-1]
+	if err := s.endOfLine(ctx, line, at); err != nil {
 		return err
 	}
-	if err := s.revokeReplaced(ctx, o, l, behind, at); err != nil {
-		return err
-	}
-	if err := s.unrenew(ctx, o, o.Lines[l.Position-1], at); err != nil {
-		return err
-	}
-	return s.revokeStranded(ctx, o.Lines[l.Position-1], at)
-}
-
-// revokeOfLine revokes the credential that the line's key became, with everything bound to it.
-func (s *Store) revokeOfLine(ctx context.Context, lineID string, at time.Time) error {
-	var ids []string
-	if err := s.with(ctx).Table("credentials").Where("order_line_id = ?", lineID).Pluck("id", &ids).Error; err != nil {
-		return fmt.Errorf("find the credential: %w", err)
-	}
-	for _, id := range ids {
-		c, err := s.lockCredential(ctx, id)
-		if err != nil || c.Phase == models.CredentialRevoked {
-			return err
-		}
-		if err := s.revokeForGood(ctx, &c, models.Revocation{CredentialID: id, Reason: models.RevokeRefunded, By: models.ByAdministrator}, refundActor, at); err != nil {
-			return err
-		}
-		if err := s.Signal(ctx, models.CredentialLifecycle, id, models.SignalCredentialChanged, id, at); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// revokeReplaced ends the authenticator that a replacement's token became, and its credential where nothing else lives.
-func (s *Store) revokeReplaced(ctx context.Context, o models.Order, l models.RefundLine, behind []sent, at time.Time) error {
-	credential := o.Lines[l.Position-1].CredentialID
-	if credential == nil || len(behind) == 0 {
-		return nil
-	}
-	c, err := s.lockCredential(ctx, *credential)
-	if err != nil || c.Phase == models.CredentialRevoked {
-		return err
-	}
-	bound, err := s.authenticatorsOf(ctx, c.ID)
-	if err != nil {
-		return err
-	}
-	for _, a := range bound {
-		if a.Status == models.AuthenticatorRevoked || a.Serial == nil || *a.Serial != behind[0].Serial {
-			continue
-		}
-		q := models.Revocation{CredentialID: c.ID, AuthenticatorID: a.ID, Reason: models.RevokeRefunded, By: models.ByAdministrator}
-		survives, err := s.survives(ctx, c, bound, q, at)
-		switch {
-		case err != nil:
-			return err
-		case survives:
-			err = s.revokeOne(ctx, &c, bound, q, refundActor, at)
-		default:
-			err = s.revokeForGood(ctx, &c, q, refundActor, at)
-		}
-		if err != nil {
-			return err
-		}
-		return s.Signal(ctx, models.CredentialLifecycle, c.ID, models.SignalCredentialChanged, c.ID, at)
-	}
-	return nil
+	return s.unrenew(ctx, o, line, at)
 }
 
 // endWaiting ends a refund that waits, for a person or for tokens. What was undone is credited all the same.

@@ -153,7 +153,7 @@ func (r *retreat) payOut() {
 	r.Helper()
 	asked, err := r.st.Refund(r.Context(), r.id)
 	storetest.Must(r, err)
-	_, err = r.st.RecordPayout(r.Context(), models.NewPayout{RefundID: r.id, SourceAccount: "DE99", BankReference: "out", Amount: asked.Total(), PaidAt: now()}, clerk, now())
+	_, err = r.st.RecordPayout(r.Context(), r.id, models.NewPayout{SourceAccount: "DE99", BankReference: "out", Amount: asked.Total(), PaidAt: now()}, clerk, now())
 	storetest.Must(r, err)
 	r.dispatch()
 }
