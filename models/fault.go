@@ -104,7 +104,7 @@ func FaultOf(err error) *Fault {
 
 // FaultsOf lists the faults of an error chain that stand beside each other (errors.Join): a request may be wrong in several ways.
 func FaultsOf(err error) []*Fault {
-	switch e := err.(type) {
+	switch e := any(err).(type) { // link by link
 	case *Fault:
 		return []*Fault{e}
 	case interface{ Unwrap() []error }:
