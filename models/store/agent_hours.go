@@ -208,10 +208,10 @@ func (s *Store) RemoveAgentException(ctx context.Context, agentID, exceptionID s
 	return nil
 }
 
-// AgentExceptions lists the exceptions of an agent that are not over at a moment.
+// AgentExceptions lists the exceptions of an agent that are not over at a moment, in order of time.
 func (s *Store) AgentExceptions(ctx context.Context, agentID string, at time.Time) ([]models.AgentException, error) {
 	var rows []models.AgentException
-	err := s.with(ctx).Raw("select id, agent_id, kind, to_char(day, 'YYYY-MM-DD') as day, starts_at, ends_at from agent_exceptions where agent_id = ? and (ends_at > ? or day > ?) order by id",
+	err := s.with(ctx).Raw("select id, agent_id, kind, to_char(day, 'YYYY-MM-DD') as day, starts_at, ends_at from agent_exceptions where agent_id = ? and (ends_at > ? or day > ?) order by coalesce(starts_at, day), id",
 		agentID, at, at.AddDate(0, 0, -2).Format(time.DateOnly)).Scan(&rows).Error
 	return rows, fault(err)
 }

@@ -68,8 +68,8 @@ func (s *Store) UpdateAgent(ctx context.Context, a models.Agent, actor models.Ac
 }
 
 // RetireAgent ends an agent's work at once: nothing more is booked, what was booked goes to others as in AgentAbsent, and the agent's logins end.
-// Fault: NoSuchThing.
-func (s *Store) RetireAgent(ctx context.Context, agentID string, actor models.Actor, at time.Time) (d Displaced, err error) {
+// reason is for the trail. Fault: NoSuchThing.
+func (s *Store) RetireAgent(ctx context.Context, agentID string, actor models.Actor, reason string, at time.Time) (d Displaced, err error) {
 	err = s.InTx(ctx, func(tx *Store) (err error) {
 		d, err = tx.closeAgent(ctx, agentID, at, endOfTime, actor, at, func() error {
 			r := tx.with(ctx).Exec("update proofing_agents set retired_at = ?, updated_at = ? where id = ? and retired_at is null", at, at, agentID)
@@ -84,7 +84,7 @@ func (s *Store) RetireAgent(ctx context.Context, agentID string, actor models.Ac
 		if err := tx.with(ctx).Exec("update agent_sessions set ended_at = ? where agent_id = ? and ended_at is null", at, agentID).Error; err != nil {
 			return err
 		}
-		return tx.auditAgent(ctx, agentID, "agent.retired", nil, actor, at)
+		return tx.auditAgent(ctx, agentID, "agent.retired", map[string]string{"reason": reason}, actor, at)
 	})
 	if err != nil {
 		return Displaced{}, fmt.Errorf("retire an agent: %w", err)

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"tokendesk/internal/availability"
 	"tokendesk/internal/seal"
 	"tokendesk/models"
 	"tokendesk/models/store"
@@ -93,4 +94,11 @@ func (o office) wantCase(t testing.TB, c models.ProofingCase, want models.Proofi
 	if now.Status != want {
 		t.Fatalf("the case is %s, not %s", now.Status, want)
 	}
+}
+
+func dayIn(t testing.TB, at time.Time, zone string) availability.Date {
+	t.Helper()
+	z, err := time.LoadLocation(zone)
+	storetest.Must(t, err)
+	return availability.DateOf(at.In(z))
 }
