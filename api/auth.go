@@ -30,7 +30,7 @@ func (s *server) authorize(c *gin.Context) {
 	}
 	if !call.op.open() {
 		var err error
-		if call.caller, err = s.authenticate(c.Request); err == nil {
+		if call.caller, err = s.identify(c.Request, call.op); err == nil {
 			err = call.permit()
 		}
 		if err != nil {
@@ -54,6 +54,14 @@ func (c *call) permit() error {
 	}
 	c.caller.Role = c.caller.roles[i]
 	return nil
+}
+
+// identify finds out who calls, on either listener.
+func (s *server) identify(r *http.Request, op *operation) (caller, error) {
+	if s.Certificates != nil {
+		return s.authenticateAgent(r, op)
+	}
+	return s.authenticate(r)
 }
 
 // authenticate finds out who calls.

@@ -51,12 +51,13 @@ func callOf(ctx context.Context) *call {
 	return c
 }
 
-// caller is who calls: a person with a session, or an API key.
+// caller is who calls: a person with a session, an API key, or a proofing agent.
 type caller struct {
 	models.Actor
 	roles   []models.Role
 	session *models.Session // nil for an API key
 	account *models.Account // nil for an API key
+	agent   *agentCaller    // nil but on the agents' listener
 }
 
 // sees reports whether what belongs to an account exists for the caller. People see their own, staff everything that their

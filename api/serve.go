@@ -39,7 +39,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.metrics.observe(c, out.status, time.Since(begun))
 	}()
 	switch path := r.URL.Path; {
-	case path == verificationPath && r.Method == http.MethodPost:
+	case path == verificationPath && r.Method == http.MethodPost && s.Certificates == nil:
 		s.createVerification(out, r)
 	case s.Sandbox != nil && strings.HasPrefix(path, "/sandbox/"):
 		s.Sandbox.ServeHTTP(out, r)
@@ -108,7 +108,14 @@ func newMetrics(registry prometheus.Registerer) (metrics, error) {
 	if registry == nil {
 		return m, nil
 	}
-	if err := registry.Register(m.requests); err != nil {
+	err := registry.Register(m.requests)
+	if before, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok { // by the other listener of this process
+		m.requests, ok = before.ExistingCollector.(*prometheus.HistogramVec)
+		if ok {
+			return m, nil
+		}
+	}
+	if err != nil {
 		return m, fmt.Errorf("register the API's metrics: %w", err)
 	}
 	return m, nil

@@ -14,6 +14,7 @@ import (
 	"tokendesk/activities/gateway/carrier"
 	"tokendesk/activities/gateway/payment"
 	"tokendesk/api/gen"
+	"tokendesk/internal/clientcert"
 	"tokendesk/internal/documents"
 	"tokendesk/internal/password"
 	"tokendesk/internal/seal"
@@ -75,7 +76,8 @@ type Config struct {
 	Seller          documents.Seller
 	Bank            documents.Bank
 
-	TimeMachine    TimeMachine // nil: this is no sandbox
+	Certificates   *clientcert.Gate // knows agents by their client certificates; set, this is their listener, and there is nothing else on it
+	TimeMachine    TimeMachine      // nil: this is no sandbox
 	Ready          []Check
 	Sandbox        http.Handler // serves /sandbox/; nil: there is none
 	TrustedProxies []string     // networks whose X-Forwarded-For is believed
@@ -133,7 +135,7 @@ func (s *server) routes() (*gin.Engine, error) {
 	e.NoMethod(func(c *gin.Context) { s.abort(c, models.MethodNotAllowed.New("")) })
 	s.pages(e)
 
-	api := e.Group("", s.authorize, s.check, s.once)
+	api := part{e.Group("", s.authorize, s.check, s.once), s.serves}
 	strict := gen.NewStrictHandlerWithOptions(s, []gen.StrictMiddlewareFunc{detach}, gen.StrictGinServerOptions{
 		RequestErrorHandlerFunc:  func(c *gin.Context, err error) { s.abort(c, unbound(err)) },
 		HandlerErrorFunc:         func(c *gin.Context, err error) { s.abort(c, err) },

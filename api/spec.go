@@ -18,11 +18,15 @@ var specification []byte
 
 // Bounds of a request.
 const (
-	maxBody     = 1 << 20          // bytes
-	maxImport   = 16 << 20         // bytes, of a body that is no JSON
-	timeout     = 10 * time.Second // where the specification states no x-timeout-seconds
-	leaseMargin = 2 * time.Second  // a key is held a little longer than its call can last
+	maxBody      = 1 << 20          // bytes
+	maxImport    = 16 << 20         // bytes, of a body that is no JSON
+	maxAgentBody = 16 << 10         // bytes: nothing that an agent sends has room for an image (PRF-7)
+	timeout      = 10 * time.Second // where the specification states no x-timeout-seconds
+	leaseMargin  = 2 * time.Second  // a key is held a little longer than its call can last
 )
+
+// agentsTag marks what exists on the agents' listener only.
+const agentsTag = "Agents"
 
 // Who may call, where it is not a role.
 const (
@@ -36,6 +40,8 @@ type operation struct {
 	roles            []string
 	events           []string // what it does to a thing: the event of a transition table, or an action: order.cancel
 	keyed            bool     // needs an Idempotency-Key
+	agents           bool     // exists on the agents' listener, and nowhere else
+	bearer           bool     // needs a session or an API key
 	temporary        bool     // open to whoever must change the password first
 	parameters       []*openapi3.Parameter
 	body             *openapi3.Schema // of a JSON body
@@ -86,6 +92,11 @@ func newOperation(method, path string, item *openapi3.PathItem, o *openapi3.Oper
 		return nil, fmt.Errorf("x-roles is missing: nobody could call it")
 	}
 	op.events = eventsOf(o)
+	op.agents = slices.Contains(o.Tags, agentsTag)
+	op.bearer = o.Security == nil || slices.ContainsFunc(*o.Security, func(r openapi3.SecurityRequirement) bool { _, ok := r["bearer"]; return ok })
+	if op.agents {
+		op.maxBody = maxAgentBody
+	}
 	op.temporary, _ = o.Extensions["x-temporary-password"].(bool)
 	if seconds, ok := o.Extensions["x-timeout-seconds"].(float64); ok {
 		op.timeout = time.Duration(seconds) * time.Second

@@ -14,10 +14,68 @@ import (
 	"strings"
 	"time"
 
+	"tokendesk/internal/identitydocs"
 	"tokendesk/models"
 
 	"github.com/oapi-codegen/runtime"
 )
+
+// Defines values for AcceptedDocumentExpiry.
+const (
+	AcceptedDocumentExpiryEndOfYear         AcceptedDocumentExpiry = "end_of_year"
+	AcceptedDocumentExpiryStated            AcceptedDocumentExpiry = "stated"
+	AcceptedDocumentExpiryStatedOrUnlimited AcceptedDocumentExpiry = "stated_or_unlimited"
+)
+
+// Valid indicates whether the value is a known member of the AcceptedDocumentExpiry enum.
+func (e AcceptedDocumentExpiry) Valid() bool {
+	switch e {
+	case AcceptedDocumentExpiryEndOfYear:
+		return true
+	case AcceptedDocumentExpiryStated:
+		return true
+	case AcceptedDocumentExpiryStatedOrUnlimited:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AgentReviewNameResult.
+const (
+	AgentReviewNameResultClose AgentReviewNameResult = "close"
+	AgentReviewNameResultMatch AgentReviewNameResult = "match"
+)
+
+// Valid indicates whether the value is a known member of the AgentReviewNameResult enum.
+func (e AgentReviewNameResult) Valid() bool {
+	switch e {
+	case AgentReviewNameResultClose:
+		return true
+	case AgentReviewNameResultMatch:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AgentReviewEntryNameResult.
+const (
+	AgentReviewEntryNameResultClose AgentReviewEntryNameResult = "close"
+	AgentReviewEntryNameResultMatch AgentReviewEntryNameResult = "match"
+)
+
+// Valid indicates whether the value is a known member of the AgentReviewEntryNameResult enum.
+func (e AgentReviewEntryNameResult) Valid() bool {
+	switch e {
+	case AgentReviewEntryNameResultClose:
+		return true
+	case AgentReviewEntryNameResultMatch:
+		return true
+	default:
+		return false
+	}
+}
 
 // Defines values for HealthChecks.
 const (
@@ -301,6 +359,32 @@ func (e WhatIfSummaryLine) Valid() bool {
 	}
 }
 
+// AcceptedDocument defines model for AcceptedDocument.
+type AcceptedDocument struct {
+	// Expiry Whether it expires on a date that it states, may never expire, or is good until the end of the year that it states.
+	Expiry  AcceptedDocumentExpiry `json:"expiry"`
+	Issuers []DocumentIssuer       `json:"issuers"`
+	Name    string                 `json:"name"`
+	Note    *string                `json:"note,omitempty"`
+	Type    DocumentType           `json:"type"`
+}
+
+// AcceptedDocumentExpiry Whether it expires on a date that it states, may never expire, or is good until the end of the year that it states.
+type AcceptedDocumentExpiry string
+
+// AcceptedDocuments The documents by which people of a country prove who they are.
+type AcceptedDocuments struct {
+	// Country ISO 3166-1 alpha-2.
+	//
+	// Examples: US
+	Country Country            `json:"country"`
+	Items   []AcceptedDocument `json:"items"`
+
+	// Shows What each of them must show.
+	Shows   []string `json:"shows"`
+	Version int32    `json:"version"`
+}
+
 // Account defines model for Account.
 type Account struct {
 	// Country ISO 3166-1 alpha-2.
@@ -342,6 +426,261 @@ type AdvanceReport struct {
 	Wakes []Wake `json:"wakes"`
 }
 
+// Agent defines model for Agent.
+type Agent struct {
+	CreatedAt     time.Time `json:"created_at"`
+	DailyCapacity int32     `json:"daily_capacity"`
+	Email         string    `json:"email"`
+
+	// Enrolled Whether there is a second factor.
+	Enrolled bool   `json:"enrolled"`
+	ID       string `json:"id"`
+
+	// LockedUntil After too many wrong codes.
+	LockedUntil *time.Time `json:"locked_until,omitempty"`
+	MayReview   bool       `json:"may_review"`
+	Name        string     `json:"name"`
+	RetiredAt   *time.Time `json:"retired_at,omitempty"`
+
+	// TimeZone A zone of the IANA database.
+	//
+	// Examples: Europe/Berlin
+	TimeZone TimeZone `json:"time_zone"`
+}
+
+// AgentAbsence defines model for AgentAbsence.
+type AgentAbsence struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
+}
+
+// AgentAppointment defines model for AgentAppointment.
+type AgentAppointment struct {
+	// Attempt How often this person has begun to be proofed.
+	Attempt int32 `json:"attempt"`
+
+	// Checklist The questions that a pass answers with yes.
+	Checklist Checklist `json:"checklist"`
+
+	// Country ISO 3166-1 alpha-2.
+	//
+	// Examples: US
+	Country Country `json:"country"`
+
+	// Documents The documents by which people of a country prove who they are.
+	Documents AcceptedDocuments `json:"documents"`
+
+	// Email As long as the session is ahead.
+	Email  *string   `json:"email,omitempty"`
+	EndsAt time.Time `json:"ends_at"`
+	ID     string    `json:"id"`
+
+	// LegalName That the account has, and the document must show.
+	LegalName  string  `json:"legal_name"`
+	MeetingURL *string `json:"meeting_url,omitempty"`
+
+	// Phone The number to call, E.164; as long as the session is ahead.
+	Phone    *string           `json:"phone,omitempty"`
+	StartsAt time.Time         `json:"starts_at"`
+	Status   AppointmentStatus `json:"status"`
+
+	// TimeZone A zone of the IANA database.
+	//
+	// Examples: Europe/Berlin
+	TimeZone *TimeZone `json:"time_zone,omitempty"`
+}
+
+// AgentDay defines model for AgentDay.
+type AgentDay struct {
+	// Day A calendar day (RFC 3339, full-date).
+	//
+	// Examples: 2026-11-02
+	Day   Day             `json:"day"`
+	Items []AgentDayEntry `json:"items"`
+
+	// TimeZone A zone of the IANA database.
+	//
+	// Examples: Europe/Berlin
+	TimeZone TimeZone `json:"time_zone"`
+}
+
+// AgentDayEntry defines model for AgentDayEntry.
+type AgentDayEntry struct {
+	// Attempt How often this person has begun to be proofed.
+	Attempt int32 `json:"attempt"`
+
+	// Country ISO 3166-1 alpha-2.
+	//
+	// Examples: US
+	Country Country   `json:"country"`
+	EndsAt  time.Time `json:"ends_at"`
+	ID      string    `json:"id"`
+
+	// LegalName That the account has.
+	LegalName string            `json:"legal_name"`
+	StartsAt  time.Time         `json:"starts_at"`
+	Status    AppointmentStatus `json:"status"`
+}
+
+// AgentDetails defines model for AgentDetails.
+type AgentDetails struct {
+	Agent Agent `json:"agent"`
+
+	// Exceptions That are not over.
+	Exceptions []AgentException `json:"exceptions"`
+	Windows    []AgentWindow    `json:"windows"`
+}
+
+// AgentException defines model for AgentException.
+type AgentException struct {
+	// Day A calendar day (RFC 3339, full-date).
+	//
+	// Examples: 2026-11-02
+	Day      *Day               `json:"day,omitempty"`
+	EndsAt   *time.Time         `json:"ends_at,omitempty"`
+	ID       string             `json:"id"`
+	Kind     AgentExceptionKind `json:"kind"`
+	StartsAt *time.Time         `json:"starts_at,omitempty"`
+}
+
+// AgentExceptionKind defines model for AgentExceptionKind.
+type AgentExceptionKind = models.AgentExceptionKind
+
+// AgentHours defines model for AgentHours.
+type AgentHours struct {
+	Windows []AgentWindow `json:"windows"`
+}
+
+// AgentHoursPreview defines model for AgentHoursPreview.
+type AgentHoursPreview struct {
+	Items []AgentWindowPreview `json:"items"`
+
+	// TimeZone A zone of the IANA database.
+	//
+	// Examples: Europe/Berlin
+	TimeZone TimeZone `json:"time_zone"`
+}
+
+// AgentLogin defines model for AgentLogin.
+type AgentLogin struct {
+	// Code That the authenticator app shows now.
+	Code string `json:"code"`
+}
+
+// AgentPage defines model for AgentPage.
+type AgentPage struct {
+	Items      []Agent `json:"items"`
+	NextCursor *string `json:"next_cursor,omitempty"`
+}
+
+// AgentReview defines model for AgentReview.
+type AgentReview struct {
+	AccountName string           `json:"account_name"`
+	Checklist   ChecklistAnswers `json:"checklist"`
+
+	// Country ISO 3166-1 alpha-2.
+	//
+	// Examples: US
+	Country       Country `json:"country"`
+	DisplayedName string  `json:"displayed_name"`
+
+	// DocumentExpiry A calendar day (RFC 3339, full-date).
+	//
+	// Examples: 2026-11-02
+	DocumentExpiry *Day         `json:"document_expiry,omitempty"`
+	DocumentType   DocumentType `json:"document_type"`
+	ID             string       `json:"id"`
+
+	// Issuer ISO 3166-1 alpha-2, or ISO 3166-2 of a part of a country.
+	//
+	// Examples: US-CA
+	Issuer DocumentIssuer `json:"issuer"`
+
+	// NameReasons Why the names are not the same.
+	NameReasons []string              `json:"name_reasons"`
+	NameResult  AgentReviewNameResult `json:"name_result"`
+	RecordedAt  time.Time             `json:"recorded_at"`
+}
+
+// AgentReviewNameResult defines model for AgentReview.NameResult.
+type AgentReviewNameResult string
+
+// AgentReviewDecision defines model for AgentReviewDecision.
+type AgentReviewDecision struct {
+	Confirm bool `json:"confirm"`
+
+	// Reason Why not: needed with a rejection. No personal data.
+	Reason *string `json:"reason,omitempty"`
+}
+
+// AgentReviewEntry defines model for AgentReviewEntry.
+type AgentReviewEntry struct {
+	// Country ISO 3166-1 alpha-2.
+	//
+	// Examples: US
+	Country      Country                    `json:"country"`
+	DocumentType DocumentType               `json:"document_type"`
+	ID           string                     `json:"id"`
+	NameResult   AgentReviewEntryNameResult `json:"name_result"`
+	RecordedAt   time.Time                  `json:"recorded_at"`
+}
+
+// AgentReviewEntryNameResult defines model for AgentReviewEntry.NameResult.
+type AgentReviewEntryNameResult string
+
+// AgentReviewPage defines model for AgentReviewPage.
+type AgentReviewPage struct {
+	Items      []AgentReviewEntry `json:"items"`
+	NextCursor *string            `json:"next_cursor,omitempty"`
+}
+
+// AgentSecondFactor defines model for AgentSecondFactor.
+type AgentSecondFactor struct {
+	AgentID string `json:"agent_id"`
+
+	// OtpauthURI Shown once: for the agent's authenticator app, as a QR code or typed.
+	OtpauthURI *string `json:"otpauth_uri,omitempty"`
+}
+
+// AgentSession defines model for AgentSession.
+type AgentSession struct {
+	AgentID   string    `json:"agent_id"`
+	CreatedAt time.Time `json:"created_at"`
+
+	// ExpiresAt It ends earlier when it is not used.
+	ExpiresAt time.Time `json:"expires_at"`
+	ID        string    `json:"id"`
+	MayReview bool      `json:"may_review"`
+	Name      string    `json:"name"`
+
+	// TimeZone A zone of the IANA database.
+	//
+	// Examples: Europe/Berlin
+	TimeZone TimeZone `json:"time_zone"`
+}
+
+// AgentWindow defines model for AgentWindow.
+type AgentWindow struct {
+	// Expression Minute, hour, day, month and weekday, as in cron.
+	//
+	// Examples: 0 9 * * 1-5
+	Expression string `json:"expression"`
+
+	// Minutes How long it lasts.
+	Minutes int32 `json:"minutes"`
+}
+
+// AgentWindowPreview defines model for AgentWindowPreview.
+type AgentWindowPreview struct {
+	Expression string `json:"expression"`
+
+	// Minutes How long it lasts.
+	Minutes int32 `json:"minutes"`
+
+	// Next When it begins next.
+	Next []time.Time `json:"next"`
+}
+
 // Allocation defines model for Allocation.
 type Allocation struct {
 	Amount    Money     `json:"amount"`
@@ -362,6 +701,9 @@ type Application struct {
 	// Reason For the audit trail. No personal data.
 	Reason string `json:"reason"`
 }
+
+// AppointmentStatus defines model for AppointmentStatus.
+type AppointmentStatus = models.AppointmentStatus
 
 // AuditChain One retention class has one chain.
 type AuditChain struct {
@@ -462,6 +804,34 @@ type Charge struct {
 	Status      models.ChargeStatus `json:"status"`
 }
 
+// Checklist The questions that a pass answers with yes.
+type Checklist struct {
+	Questions []ChecklistQuestion `json:"questions"`
+	Version   int32               `json:"version"`
+}
+
+// ChecklistAnswer defines model for ChecklistAnswer.
+type ChecklistAnswer struct {
+	// Question Examples: photograph
+	Question QuestionID `json:"question"`
+	Yes      bool       `json:"yes"`
+}
+
+// ChecklistAnswers defines model for ChecklistAnswers.
+type ChecklistAnswers struct {
+	Answers []ChecklistAnswer `json:"answers"`
+
+	// Version Of the questions.
+	Version int32 `json:"version"`
+}
+
+// ChecklistQuestion defines model for ChecklistQuestion.
+type ChecklistQuestion struct {
+	// ID Examples: photograph
+	ID   QuestionID `json:"id"`
+	Text string     `json:"text"`
+}
+
 // ClockAdvance How far, one of `by` and `to`.
 type ClockAdvance struct {
 	// By ISO 8601 duration, by the calendar: P30D, P1Y2M, PT36H.
@@ -535,6 +905,11 @@ type CredentialPhase = models.CredentialPhase
 // Currency defines model for Currency.
 type Currency = models.Currency
 
+// Day A calendar day (RFC 3339, full-date).
+//
+// Examples: 2026-11-02
+type Day = string
+
 // Disclaimer defines model for Disclaimer.
 type Disclaimer struct {
 	EffectiveAt time.Time `json:"effective_at"`
@@ -542,8 +917,25 @@ type Disclaimer struct {
 	Version     int32     `json:"version"`
 }
 
+// DisplacedAppointments defines model for DisplacedAppointments.
+type DisplacedAppointments struct {
+	// Moved Went to other agents at the same time.
+	Moved int32 `json:"moved"`
+
+	// Unstaffed The person is asked to choose another slot.
+	Unstaffed int32 `json:"unstaffed"`
+}
+
 // DisplayedStatus Derived from the phase, the dates and the authenticators, at the moment of the answer.
 type DisplayedStatus = models.DisplayedStatus
+
+// DocumentIssuer ISO 3166-1 alpha-2, or ISO 3166-2 of a part of a country.
+//
+// Examples: US-CA
+type DocumentIssuer = string
+
+// DocumentType defines model for DocumentType.
+type DocumentType = identitydocs.Type
 
 // ExpectedReturn defines model for ExpectedReturn.
 type ExpectedReturn struct {
@@ -682,6 +1074,44 @@ type NewActivation struct {
 	TokenInHand *bool `json:"token_in_hand,omitempty"`
 }
 
+// NewAgent defines model for NewAgent.
+type NewAgent struct {
+	// DailyCapacity Sessions a day at most; 0: as many as there are slots.
+	DailyCapacity *int32 `json:"daily_capacity,omitempty"`
+	Email         string `json:"email"`
+
+	// MayReview Confirms what other agents recorded.
+	MayReview *bool  `json:"may_review,omitempty"`
+	Name      string `json:"name"`
+
+	// TimeZone A zone of the IANA database.
+	//
+	// Examples: Europe/Berlin
+	TimeZone TimeZone `json:"time_zone"`
+}
+
+// NewAgentException defines model for NewAgentException.
+type NewAgentException struct {
+	// Day A calendar day (RFC 3339, full-date).
+	//
+	// Examples: 2026-11-02
+	Day    *Day               `json:"day,omitempty"`
+	EndsAt *time.Time         `json:"ends_at,omitempty"`
+	Kind   AgentExceptionKind `json:"kind"`
+
+	// StartsAt Of a closed time or an extra opening.
+	StartsAt *time.Time `json:"starts_at,omitempty"`
+}
+
+// NewAgentHoursPreview defines model for NewAgentHoursPreview.
+type NewAgentHoursPreview struct {
+	// TimeZone A zone of the IANA database.
+	//
+	// Examples: Europe/Berlin
+	TimeZone TimeZone      `json:"time_zone"`
+	Windows  []AgentWindow `json:"windows"`
+}
+
 // NewCharge defines model for NewCharge.
 type NewCharge struct {
 	// CardToken The card processor's token for the card.
@@ -733,6 +1163,41 @@ type NewOrderLine struct {
 type NewOrderQuote struct {
 	Lines         []NewOrderLine `json:"lines"`
 	PaymentMethod *PaymentMethod `json:"payment_method,omitempty"`
+}
+
+// NewOutcome defines model for NewOutcome.
+type NewOutcome struct {
+	// Instructions What the person should do before the next session. It is mailed to them. Nothing that was read from a document.
+	Instructions *string                 `json:"instructions,omitempty"`
+	Outcome      models.AppointmentEvent `json:"outcome"`
+
+	// Pass With a pass only.
+	Pass *NewPass `json:"pass,omitempty"`
+}
+
+// NewPass With a pass only.
+type NewPass struct {
+	Checklist ChecklistAnswers `json:"checklist"`
+
+	// DocumentExpiry A calendar day (RFC 3339, full-date).
+	//
+	// Examples: 2026-11-02
+	DocumentExpiry *Day `json:"document_expiry,omitempty"`
+
+	// DocumentNumber As displayed. Kept sealed, and never shown again.
+	DocumentNumber string       `json:"document_number"`
+	DocumentType   DocumentType `json:"document_type"`
+
+	// Issuer ISO 3166-1 alpha-2, or ISO 3166-2 of a part of a country.
+	//
+	// Examples: US-CA
+	Issuer DocumentIssuer `json:"issuer"`
+
+	// LegalName As displayed: given names first, or the family name first with a comma after it. Kept sealed.
+	LegalName string `json:"legal_name"`
+
+	// NameConfirmed The name is close to the account's, and the agent has decided that it is the same person's.
+	NameConfirmed *bool `json:"name_confirmed,omitempty"`
 }
 
 // NewPasswordRecovery defines model for NewPasswordRecovery.
@@ -1320,6 +1785,9 @@ type PublishedPolicy struct {
 	Version int32   `json:"version"`
 }
 
+// QuestionID Examples: photograph
+type QuestionID = string
+
 // QuotedLine defines model for QuotedLine.
 type QuotedLine struct {
 	BeneficiaryID string  `json:"beneficiary_id"`
@@ -1339,6 +1807,18 @@ type QuotedLine struct {
 type Reason struct {
 	// Reason For the audit trail. No personal data.
 	Reason string `json:"reason"`
+}
+
+// RecordedOutcome defines model for RecordedOutcome.
+type RecordedOutcome struct {
+	// ActivationCode Of a pass, shown once: read it to the person. Nobody can retrieve it.
+	ActivationCode *string    `json:"activation_code,omitempty"`
+	AppointmentID  string     `json:"appointment_id"`
+	CodeExpiresAt  *time.Time `json:"code_expires_at,omitempty"`
+
+	// ReviewWanted The code may be used once another agent has confirmed the pass. Tell the person that a mail will say so.
+	ReviewWanted *bool             `json:"review_wanted,omitempty"`
+	Status       AppointmentStatus `json:"status"`
 }
 
 // Refund defines model for Refund.
@@ -1534,6 +2014,14 @@ type ShipmentPage struct {
 // ShipmentStatus defines model for ShipmentStatus.
 type ShipmentStatus = models.ShipmentStatus
 
+// StartedAgentSession defines model for StartedAgentSession.
+type StartedAgentSession struct {
+	Session AgentSession `json:"session"`
+
+	// Token Shown once. Send it as `Authorization: Bearer <token>`, over connections with the same certificate.
+	Token string `json:"token"`
+}
+
 // StartedSession defines model for StartedSession.
 type StartedSession struct {
 	Session Session `json:"session"`
@@ -1603,6 +2091,11 @@ type Suspension struct {
 	// Reason For the audit trail; an administrator and support must give one. No personal data.
 	Reason *string `json:"reason,omitempty"`
 }
+
+// TimeZone A zone of the IANA database.
+//
+// Examples: Europe/Berlin
+type TimeZone = string
 
 // Timeline What happens next, when and why, and what happens if nobody acts.
 type Timeline struct {
@@ -1794,6 +2287,12 @@ type WhatIfSummaryLine string
 // AccountID defines model for AccountID.
 type AccountID = string
 
+// AgentID defines model for AgentID.
+type AgentID = string
+
+// AppointmentID defines model for AppointmentID.
+type AppointmentID = string
+
 // AuthenticatorID defines model for AuthenticatorID.
 type AuthenticatorID = string
 
@@ -1805,6 +2304,9 @@ type CredentialID = string
 
 // Cursor defines model for Cursor.
 type Cursor = string
+
+// ExceptionID defines model for ExceptionID.
+type ExceptionID = string
 
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = string
@@ -1829,6 +2331,9 @@ type PolicyVersion = int32
 
 // Position defines model for Position.
 type Position = int32
+
+// RecordID defines model for RecordID.
+type RecordID = string
 
 // RefundID defines model for RefundID.
 type RefundID = string
@@ -1868,6 +2373,93 @@ type ChangePasswordParams struct {
 
 // ResetPasswordParams defines parameters for ResetPassword.
 type ResetPasswordParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ReportAgentAbsenceParams defines parameters for ReportAgentAbsence.
+type ReportAgentAbsenceParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ListAgentAppointmentsParams defines parameters for ListAgentAppointments.
+type ListAgentAppointmentsParams struct {
+	// Day A day in the agent's time zone; today, where nothing is said.
+	Day *Day `form:"day,omitempty" json:"day,omitempty"`
+}
+
+// RecordAgentOutcomeParams defines parameters for RecordAgentOutcome.
+type RecordAgentOutcomeParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ListAgentReviewsParams defines parameters for ListAgentReviews.
+type ListAgentReviewsParams struct {
+	// Cursor `next_cursor` of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit At most so many items.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// DecideAgentReviewParams defines parameters for DecideAgentReview.
+type DecideAgentReviewParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ListAgentsParams defines parameters for ListAgents.
+type ListAgentsParams struct {
+	// Cursor `next_cursor` of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit At most so many items.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// CreateAgentParams defines parameters for CreateAgent.
+type CreateAgentParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// UpdateAgentParams defines parameters for UpdateAgent.
+type UpdateAgentParams struct {
+	// IfMatch The ETag of the version that was looked at. An edit of an older version is refused with 412.
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// AddAgentExceptionParams defines parameters for AddAgentException.
+type AddAgentExceptionParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// RemoveAgentExceptionParams defines parameters for RemoveAgentException.
+type RemoveAgentExceptionParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// SetAgentHoursParams defines parameters for SetAgentHours.
+type SetAgentHoursParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// RetireAgentParams defines parameters for RetireAgent.
+type RetireAgentParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// EnrolAgentParams defines parameters for EnrolAgent.
+type EnrolAgentParams struct {
 	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
@@ -2201,6 +2793,39 @@ type ChangePasswordJSONRequestBody = PasswordChange
 // ResetPasswordJSONRequestBody defines body for ResetPassword for application/json ContentType.
 type ResetPasswordJSONRequestBody = Reason
 
+// PreviewAgentHoursJSONRequestBody defines body for PreviewAgentHours for application/json ContentType.
+type PreviewAgentHoursJSONRequestBody = NewAgentHoursPreview
+
+// ReportAgentAbsenceJSONRequestBody defines body for ReportAgentAbsence for application/json ContentType.
+type ReportAgentAbsenceJSONRequestBody = AgentAbsence
+
+// RecordAgentOutcomeJSONRequestBody defines body for RecordAgentOutcome for application/json ContentType.
+type RecordAgentOutcomeJSONRequestBody = NewOutcome
+
+// DecideAgentReviewJSONRequestBody defines body for DecideAgentReview for application/json ContentType.
+type DecideAgentReviewJSONRequestBody = AgentReviewDecision
+
+// StartAgentSessionJSONRequestBody defines body for StartAgentSession for application/json ContentType.
+type StartAgentSessionJSONRequestBody = AgentLogin
+
+// CreateAgentJSONRequestBody defines body for CreateAgent for application/json ContentType.
+type CreateAgentJSONRequestBody = NewAgent
+
+// UpdateAgentJSONRequestBody defines body for UpdateAgent for application/json ContentType.
+type UpdateAgentJSONRequestBody = NewAgent
+
+// AddAgentExceptionJSONRequestBody defines body for AddAgentException for application/json ContentType.
+type AddAgentExceptionJSONRequestBody = NewAgentException
+
+// SetAgentHoursJSONRequestBody defines body for SetAgentHours for application/json ContentType.
+type SetAgentHoursJSONRequestBody = AgentHours
+
+// RetireAgentJSONRequestBody defines body for RetireAgent for application/json ContentType.
+type RetireAgentJSONRequestBody = Reason
+
+// EnrolAgentJSONRequestBody defines body for EnrolAgent for application/json ContentType.
+type EnrolAgentJSONRequestBody = Reason
+
 // ResetAuthenticatorJSONRequestBody defines body for ResetAuthenticator for application/json ContentType.
 type ResetAuthenticatorJSONRequestBody = AuthenticatorReset
 
@@ -2458,6 +3083,247 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/accounts/{account_id}/password-reset (the `ResetPassword` operationId).
 	ResetPassword(ctx context.Context, accountID AccountID, params *ResetPasswordParams, body ResetPasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PreviewAgentHoursWithBody When windows of hours would begin next; nothing is changed
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/agent-hours/preview (the `PreviewAgentHours` operationId).
+	PreviewAgentHoursWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// PreviewAgentHours When windows of hours would begin next; nothing is changed
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/agent-hours/preview (the `PreviewAgentHours` operationId).
+	PreviewAgentHours(ctx context.Context, body PreviewAgentHoursJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReportAgentAbsenceWithBody Close a time of one's own
+	//
+	// What is booked in it goes to agents who are free then; where nobody is, the person is asked to choose another slot.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/agent/absences (the `ReportAgentAbsence` operationId).
+	ReportAgentAbsenceWithBody(ctx context.Context, params *ReportAgentAbsenceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReportAgentAbsence Close a time of one's own
+	//
+	// What is booked in it goes to agents who are free then; where nobody is, the person is asked to choose another slot.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/agent/absences (the `ReportAgentAbsence` operationId).
+	ReportAgentAbsence(ctx context.Context, params *ReportAgentAbsenceParams, body ReportAgentAbsenceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListAgentAppointments The agent's appointments on a day, in order of time
+	//
+	// Corresponds with GET /v1/agent/appointments (the `ListAgentAppointments` operationId).
+	ListAgentAppointments(ctx context.Context, params *ListAgentAppointmentsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetAgentAppointment What the agent needs to hold a session
+	//
+	// The person's contact data, as long as the session is ahead; the legal name that the document must show; the documents that are accepted; and the questions of the checklist. Another agent's appointment does not exist for the caller.
+	//
+	// Corresponds with GET /v1/agent/appointments/{appointment_id} (the `GetAgentAppointment` operationId).
+	GetAgentAppointment(ctx context.Context, appointmentID AppointmentID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RecordAgentOutcomeWithBody Record how a session went, once
+	//
+	// By the assigned agent only, and not before the session begins. A pass says what was read from the document and answers every question of the checklist with yes; what is wrong with it is named member by member, and nothing is recorded. A name that is close to the account's needs the agent's decision. The activation code of a pass is shown in this answer and never again. Anything but a pass asks the person to choose another slot.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/agent/appointments/{appointment_id}/outcome (the `RecordAgentOutcome` operationId).
+	RecordAgentOutcomeWithBody(ctx context.Context, appointmentID AppointmentID, params *RecordAgentOutcomeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RecordAgentOutcome Record how a session went, once
+	//
+	// By the assigned agent only, and not before the session begins. A pass says what was read from the document and answers every question of the checklist with yes; what is wrong with it is named member by member, and nothing is recorded. A name that is close to the account's needs the agent's decision. The activation code of a pass is shown in this answer and never again. Anything but a pass asks the person to choose another slot.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/agent/appointments/{appointment_id}/outcome (the `RecordAgentOutcome` operationId).
+	RecordAgentOutcome(ctx context.Context, appointmentID AppointmentID, params *RecordAgentOutcomeParams, body RecordAgentOutcomeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListAgentReviews Passes that wait for another agent to confirm them, oldest first
+	//
+	// Corresponds with GET /v1/agent/reviews (the `ListAgentReviews` operationId).
+	ListAgentReviews(ctx context.Context, params *ListAgentReviewsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetAgentReview A pass that waits, with the account's name and the one that the document displays
+	//
+	// That it was read is in the audit trail.
+	//
+	// Corresponds with GET /v1/agent/reviews/{record_id} (the `GetAgentReview` operationId).
+	GetAgentReview(ctx context.Context, recordID RecordID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DecideAgentReviewWithBody Confirm a pass, or reject it
+	//
+	// Not by whoever recorded it. Confirmed, its activation code may be used. Rejected, the code is void, and the person is asked to choose another slot.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/agent/reviews/{record_id} (the `DecideAgentReview` operationId).
+	DecideAgentReviewWithBody(ctx context.Context, recordID RecordID, params *DecideAgentReviewParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DecideAgentReview Confirm a pass, or reject it
+	//
+	// Not by whoever recorded it. Confirmed, its activation code may be used. Rejected, the code is void, and the person is asked to choose another slot.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/agent/reviews/{record_id} (the `DecideAgentReview` operationId).
+	DecideAgentReview(ctx context.Context, recordID RecordID, params *DecideAgentReviewParams, body DecideAgentReviewJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// EndAgentSession Log out
+	//
+	// Corresponds with DELETE /v1/agent/session (the `EndAgentSession` operationId).
+	EndAgentSession(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetAgentSession The session that calls, and its agent
+	//
+	// Corresponds with GET /v1/agent/session (the `GetAgentSession` operationId).
+	GetAgentSession(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// StartAgentSessionWithBody Log in with the client certificate and a one-time password
+	//
+	// The certificate says who it is, the code of the authenticator app proves that it is in the right hands. The token is good together with this certificate only, and shown in this answer only. A code is good once; wrong ones are throttled. An earlier session of the agent ends.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/agent/session (the `StartAgentSession` operationId).
+	StartAgentSessionWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// StartAgentSession Log in with the client certificate and a one-time password
+	//
+	// The certificate says who it is, the code of the authenticator app proves that it is in the right hands. The token is good together with this certificate only, and shown in this answer only. A code is good once; wrong ones are throttled. An earlier session of the agent ends.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/agent/session (the `StartAgentSession` operationId).
+	StartAgentSession(ctx context.Context, body StartAgentSessionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListAgents Proofing agents, retired ones among them
+	//
+	// Corresponds with GET /v1/agents (the `ListAgents` operationId).
+	ListAgents(ctx context.Context, params *ListAgentsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateAgentWithBody Add a proofing agent, who has no hours and no second factor yet
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/agents (the `CreateAgent` operationId).
+	CreateAgentWithBody(ctx context.Context, params *CreateAgentParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CreateAgent Add a proofing agent, who has no hours and no second factor yet
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/agents (the `CreateAgent` operationId).
+	CreateAgent(ctx context.Context, params *CreateAgentParams, body CreateAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetAgent A proofing agent, with hours and exceptions
+	//
+	// Corresponds with GET /v1/agents/{agent_id} (the `GetAgent` operationId).
+	GetAgent(ctx context.Context, agentID AgentID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateAgentWithBody Change a proofing agent
+	//
+	// In another time zone the hours keep their wall times; what is booked stays as it is.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/agents/{agent_id} (the `UpdateAgent` operationId).
+	UpdateAgentWithBody(ctx context.Context, agentID AgentID, params *UpdateAgentParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// UpdateAgent Change a proofing agent
+	//
+	// In another time zone the hours keep their wall times; what is booked stays as it is.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/agents/{agent_id} (the `UpdateAgent` operationId).
+	UpdateAgent(ctx context.Context, agentID AgentID, params *UpdateAgentParams, body UpdateAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddAgentExceptionWithBody Change an agent's hours once - a holiday, a closed time (an absence), or an extra opening
+	//
+	// What is booked in time that is closed goes to agents who are free then; where nobody is, the person is asked to choose another slot.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/agents/{agent_id}/exceptions (the `AddAgentException` operationId).
+	AddAgentExceptionWithBody(ctx context.Context, agentID AgentID, params *AddAgentExceptionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AddAgentException Change an agent's hours once - a holiday, a closed time (an absence), or an extra opening
+	//
+	// What is booked in time that is closed goes to agents who are free then; where nobody is, the person is asked to choose another slot.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/agents/{agent_id}/exceptions (the `AddAgentException` operationId).
+	AddAgentException(ctx context.Context, agentID AgentID, params *AddAgentExceptionParams, body AddAgentExceptionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RemoveAgentException Take an exception back
+	//
+	// What went to other agents meanwhile stays there.
+	//
+	// Corresponds with DELETE /v1/agents/{agent_id}/exceptions/{exception_id} (the `RemoveAgentException` operationId).
+	RemoveAgentException(ctx context.Context, agentID AgentID, exceptionID ExceptionID, params *RemoveAgentExceptionParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SetAgentHoursWithBody Replace an agent's weekly hours
+	//
+	// Each window is a cron expression of five fields (minute, hour, day, month, weekday) on the wall clock of the agent's time zone, and how long it lasts. What is booked stays as it is. See previewAgentHours.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with PUT /v1/agents/{agent_id}/hours (the `SetAgentHours` operationId).
+	SetAgentHoursWithBody(ctx context.Context, agentID AgentID, params *SetAgentHoursParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SetAgentHours Replace an agent's weekly hours
+	//
+	// Each window is a cron expression of five fields (minute, hour, day, month, weekday) on the wall clock of the agent's time zone, and how long it lasts. What is booked stays as it is. See previewAgentHours.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with PUT /v1/agents/{agent_id}/hours (the `SetAgentHours` operationId).
+	SetAgentHours(ctx context.Context, agentID AgentID, params *SetAgentHoursParams, body SetAgentHoursJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RetireAgentWithBody End an agent's work at once
+	//
+	// Sessions end, nothing more is booked, and what is booked goes to others as with an absence. The agent's certificate is to be revoked besides.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/agents/{agent_id}/retirement (the `RetireAgent` operationId).
+	RetireAgentWithBody(ctx context.Context, agentID AgentID, params *RetireAgentParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RetireAgent End an agent's work at once
+	//
+	// Sessions end, nothing more is booked, and what is booked goes to others as with an absence. The agent's certificate is to be revoked besides.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/agents/{agent_id}/retirement (the `RetireAgent` operationId).
+	RetireAgent(ctx context.Context, agentID AgentID, params *RetireAgentParams, body RetireAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// EnrolAgentWithBody Give an agent a new second factor
+	//
+	// The address is shown in this answer and never again; the agent's authenticator app takes it. An earlier second factor is good no more, and the agent's session ends.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/agents/{agent_id}/second-factor (the `EnrolAgent` operationId).
+	EnrolAgentWithBody(ctx context.Context, agentID AgentID, params *EnrolAgentParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// EnrolAgent Give an agent a new second factor
+	//
+	// The address is shown in this answer and never again; the agent's authenticator app takes it. An earlier second factor is good no more, and the agent's session ends.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/agents/{agent_id}/second-factor (the `EnrolAgent` operationId).
+	EnrolAgent(ctx context.Context, agentID AgentID, params *EnrolAgentParams, body EnrolAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// VerifyAudit Check the audit chains
 	//
@@ -3492,6 +4358,557 @@ func (c *Client) ResetPasswordWithBody(ctx context.Context, accountID AccountID,
 // Corresponds with POST /v1/accounts/{account_id}/password-reset (the `ResetPassword` operationId).
 func (c *Client) ResetPassword(ctx context.Context, accountID AccountID, params *ResetPasswordParams, body ResetPasswordJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewResetPasswordRequest(c.Server, accountID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PreviewAgentHoursWithBody When windows of hours would begin next; nothing is changed
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/agent-hours/preview (the `PreviewAgentHours` operationId).
+func (c *Client) PreviewAgentHoursWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPreviewAgentHoursRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// PreviewAgentHours When windows of hours would begin next; nothing is changed
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/agent-hours/preview (the `PreviewAgentHours` operationId).
+func (c *Client) PreviewAgentHours(ctx context.Context, body PreviewAgentHoursJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewPreviewAgentHoursRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReportAgentAbsenceWithBody Close a time of one's own
+//
+// What is booked in it goes to agents who are free then; where nobody is, the person is asked to choose another slot.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/agent/absences (the `ReportAgentAbsence` operationId).
+func (c *Client) ReportAgentAbsenceWithBody(ctx context.Context, params *ReportAgentAbsenceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReportAgentAbsenceRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReportAgentAbsence Close a time of one's own
+//
+// What is booked in it goes to agents who are free then; where nobody is, the person is asked to choose another slot.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/agent/absences (the `ReportAgentAbsence` operationId).
+func (c *Client) ReportAgentAbsence(ctx context.Context, params *ReportAgentAbsenceParams, body ReportAgentAbsenceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReportAgentAbsenceRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListAgentAppointments The agent's appointments on a day, in order of time
+//
+// Corresponds with GET /v1/agent/appointments (the `ListAgentAppointments` operationId).
+func (c *Client) ListAgentAppointments(ctx context.Context, params *ListAgentAppointmentsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListAgentAppointmentsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetAgentAppointment What the agent needs to hold a session
+//
+// The person's contact data, as long as the session is ahead; the legal name that the document must show; the documents that are accepted; and the questions of the checklist. Another agent's appointment does not exist for the caller.
+//
+// Corresponds with GET /v1/agent/appointments/{appointment_id} (the `GetAgentAppointment` operationId).
+func (c *Client) GetAgentAppointment(ctx context.Context, appointmentID AppointmentID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetAgentAppointmentRequest(c.Server, appointmentID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RecordAgentOutcomeWithBody Record how a session went, once
+//
+// By the assigned agent only, and not before the session begins. A pass says what was read from the document and answers every question of the checklist with yes; what is wrong with it is named member by member, and nothing is recorded. A name that is close to the account's needs the agent's decision. The activation code of a pass is shown in this answer and never again. Anything but a pass asks the person to choose another slot.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/agent/appointments/{appointment_id}/outcome (the `RecordAgentOutcome` operationId).
+func (c *Client) RecordAgentOutcomeWithBody(ctx context.Context, appointmentID AppointmentID, params *RecordAgentOutcomeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRecordAgentOutcomeRequestWithBody(c.Server, appointmentID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RecordAgentOutcome Record how a session went, once
+//
+// By the assigned agent only, and not before the session begins. A pass says what was read from the document and answers every question of the checklist with yes; what is wrong with it is named member by member, and nothing is recorded. A name that is close to the account's needs the agent's decision. The activation code of a pass is shown in this answer and never again. Anything but a pass asks the person to choose another slot.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/agent/appointments/{appointment_id}/outcome (the `RecordAgentOutcome` operationId).
+func (c *Client) RecordAgentOutcome(ctx context.Context, appointmentID AppointmentID, params *RecordAgentOutcomeParams, body RecordAgentOutcomeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRecordAgentOutcomeRequest(c.Server, appointmentID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListAgentReviews Passes that wait for another agent to confirm them, oldest first
+//
+// Corresponds with GET /v1/agent/reviews (the `ListAgentReviews` operationId).
+func (c *Client) ListAgentReviews(ctx context.Context, params *ListAgentReviewsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListAgentReviewsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetAgentReview A pass that waits, with the account's name and the one that the document displays
+//
+// That it was read is in the audit trail.
+//
+// Corresponds with GET /v1/agent/reviews/{record_id} (the `GetAgentReview` operationId).
+func (c *Client) GetAgentReview(ctx context.Context, recordID RecordID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetAgentReviewRequest(c.Server, recordID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DecideAgentReviewWithBody Confirm a pass, or reject it
+//
+// Not by whoever recorded it. Confirmed, its activation code may be used. Rejected, the code is void, and the person is asked to choose another slot.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/agent/reviews/{record_id} (the `DecideAgentReview` operationId).
+func (c *Client) DecideAgentReviewWithBody(ctx context.Context, recordID RecordID, params *DecideAgentReviewParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDecideAgentReviewRequestWithBody(c.Server, recordID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DecideAgentReview Confirm a pass, or reject it
+//
+// Not by whoever recorded it. Confirmed, its activation code may be used. Rejected, the code is void, and the person is asked to choose another slot.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/agent/reviews/{record_id} (the `DecideAgentReview` operationId).
+func (c *Client) DecideAgentReview(ctx context.Context, recordID RecordID, params *DecideAgentReviewParams, body DecideAgentReviewJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDecideAgentReviewRequest(c.Server, recordID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// EndAgentSession Log out
+//
+// Corresponds with DELETE /v1/agent/session (the `EndAgentSession` operationId).
+func (c *Client) EndAgentSession(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEndAgentSessionRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetAgentSession The session that calls, and its agent
+//
+// Corresponds with GET /v1/agent/session (the `GetAgentSession` operationId).
+func (c *Client) GetAgentSession(ctx context.Context, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetAgentSessionRequest(c.Server)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// StartAgentSessionWithBody Log in with the client certificate and a one-time password
+//
+// The certificate says who it is, the code of the authenticator app proves that it is in the right hands. The token is good together with this certificate only, and shown in this answer only. A code is good once; wrong ones are throttled. An earlier session of the agent ends.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/agent/session (the `StartAgentSession` operationId).
+func (c *Client) StartAgentSessionWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStartAgentSessionRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// StartAgentSession Log in with the client certificate and a one-time password
+//
+// The certificate says who it is, the code of the authenticator app proves that it is in the right hands. The token is good together with this certificate only, and shown in this answer only. A code is good once; wrong ones are throttled. An earlier session of the agent ends.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/agent/session (the `StartAgentSession` operationId).
+func (c *Client) StartAgentSession(ctx context.Context, body StartAgentSessionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStartAgentSessionRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListAgents Proofing agents, retired ones among them
+//
+// Corresponds with GET /v1/agents (the `ListAgents` operationId).
+func (c *Client) ListAgents(ctx context.Context, params *ListAgentsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListAgentsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateAgentWithBody Add a proofing agent, who has no hours and no second factor yet
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/agents (the `CreateAgent` operationId).
+func (c *Client) CreateAgentWithBody(ctx context.Context, params *CreateAgentParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateAgentRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CreateAgent Add a proofing agent, who has no hours and no second factor yet
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/agents (the `CreateAgent` operationId).
+func (c *Client) CreateAgent(ctx context.Context, params *CreateAgentParams, body CreateAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCreateAgentRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetAgent A proofing agent, with hours and exceptions
+//
+// Corresponds with GET /v1/agents/{agent_id} (the `GetAgent` operationId).
+func (c *Client) GetAgent(ctx context.Context, agentID AgentID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetAgentRequest(c.Server, agentID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateAgentWithBody Change a proofing agent
+//
+// In another time zone the hours keep their wall times; what is booked stays as it is.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/agents/{agent_id} (the `UpdateAgent` operationId).
+func (c *Client) UpdateAgentWithBody(ctx context.Context, agentID AgentID, params *UpdateAgentParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateAgentRequestWithBody(c.Server, agentID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// UpdateAgent Change a proofing agent
+//
+// In another time zone the hours keep their wall times; what is booked stays as it is.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/agents/{agent_id} (the `UpdateAgent` operationId).
+func (c *Client) UpdateAgent(ctx context.Context, agentID AgentID, params *UpdateAgentParams, body UpdateAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewUpdateAgentRequest(c.Server, agentID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddAgentExceptionWithBody Change an agent's hours once - a holiday, a closed time (an absence), or an extra opening
+//
+// What is booked in time that is closed goes to agents who are free then; where nobody is, the person is asked to choose another slot.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/agents/{agent_id}/exceptions (the `AddAgentException` operationId).
+func (c *Client) AddAgentExceptionWithBody(ctx context.Context, agentID AgentID, params *AddAgentExceptionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddAgentExceptionRequestWithBody(c.Server, agentID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AddAgentException Change an agent's hours once - a holiday, a closed time (an absence), or an extra opening
+//
+// What is booked in time that is closed goes to agents who are free then; where nobody is, the person is asked to choose another slot.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/agents/{agent_id}/exceptions (the `AddAgentException` operationId).
+func (c *Client) AddAgentException(ctx context.Context, agentID AgentID, params *AddAgentExceptionParams, body AddAgentExceptionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAddAgentExceptionRequest(c.Server, agentID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RemoveAgentException Take an exception back
+//
+// What went to other agents meanwhile stays there.
+//
+// Corresponds with DELETE /v1/agents/{agent_id}/exceptions/{exception_id} (the `RemoveAgentException` operationId).
+func (c *Client) RemoveAgentException(ctx context.Context, agentID AgentID, exceptionID ExceptionID, params *RemoveAgentExceptionParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRemoveAgentExceptionRequest(c.Server, agentID, exceptionID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SetAgentHoursWithBody Replace an agent's weekly hours
+//
+// Each window is a cron expression of five fields (minute, hour, day, month, weekday) on the wall clock of the agent's time zone, and how long it lasts. What is booked stays as it is. See previewAgentHours.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with PUT /v1/agents/{agent_id}/hours (the `SetAgentHours` operationId).
+func (c *Client) SetAgentHoursWithBody(ctx context.Context, agentID AgentID, params *SetAgentHoursParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSetAgentHoursRequestWithBody(c.Server, agentID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SetAgentHours Replace an agent's weekly hours
+//
+// Each window is a cron expression of five fields (minute, hour, day, month, weekday) on the wall clock of the agent's time zone, and how long it lasts. What is booked stays as it is. See previewAgentHours.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with PUT /v1/agents/{agent_id}/hours (the `SetAgentHours` operationId).
+func (c *Client) SetAgentHours(ctx context.Context, agentID AgentID, params *SetAgentHoursParams, body SetAgentHoursJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSetAgentHoursRequest(c.Server, agentID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RetireAgentWithBody End an agent's work at once
+//
+// Sessions end, nothing more is booked, and what is booked goes to others as with an absence. The agent's certificate is to be revoked besides.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/agents/{agent_id}/retirement (the `RetireAgent` operationId).
+func (c *Client) RetireAgentWithBody(ctx context.Context, agentID AgentID, params *RetireAgentParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRetireAgentRequestWithBody(c.Server, agentID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RetireAgent End an agent's work at once
+//
+// Sessions end, nothing more is booked, and what is booked goes to others as with an absence. The agent's certificate is to be revoked besides.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/agents/{agent_id}/retirement (the `RetireAgent` operationId).
+func (c *Client) RetireAgent(ctx context.Context, agentID AgentID, params *RetireAgentParams, body RetireAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRetireAgentRequest(c.Server, agentID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// EnrolAgentWithBody Give an agent a new second factor
+//
+// The address is shown in this answer and never again; the agent's authenticator app takes it. An earlier second factor is good no more, and the agent's session ends.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/agents/{agent_id}/second-factor (the `EnrolAgent` operationId).
+func (c *Client) EnrolAgentWithBody(ctx context.Context, agentID AgentID, params *EnrolAgentParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEnrolAgentRequestWithBody(c.Server, agentID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// EnrolAgent Give an agent a new second factor
+//
+// The address is shown in this answer and never again; the agent's authenticator app takes it. An earlier second factor is good no more, and the agent's session ends.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/agents/{agent_id}/second-factor (the `EnrolAgent` operationId).
+func (c *Client) EnrolAgent(ctx context.Context, agentID AgentID, params *EnrolAgentParams, body EnrolAgentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEnrolAgentRequest(c.Server, agentID, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -5763,6 +7180,1017 @@ func NewResetPasswordRequestWithBody(server string, accountID AccountID, params 
 	}
 
 	operationPath := fmt.Sprintf("/v1/accounts/%s/password-reset", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewPreviewAgentHoursRequest calls the generic PreviewAgentHours builder with application/json body
+func NewPreviewAgentHoursRequest(server string, body PreviewAgentHoursJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewPreviewAgentHoursRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewPreviewAgentHoursRequestWithBody constructs an http.Request for the PreviewAgentHours method, with any body, and a specified content type
+func NewPreviewAgentHoursRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/agent-hours/preview")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewReportAgentAbsenceRequest calls the generic ReportAgentAbsence builder with application/json body
+func NewReportAgentAbsenceRequest(server string, params *ReportAgentAbsenceParams, body ReportAgentAbsenceJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewReportAgentAbsenceRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewReportAgentAbsenceRequestWithBody constructs an http.Request for the ReportAgentAbsence method, with any body, and a specified content type
+func NewReportAgentAbsenceRequestWithBody(server string, params *ReportAgentAbsenceParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/agent/absences")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewListAgentAppointmentsRequest constructs an http.Request for the ListAgentAppointments method
+func NewListAgentAppointmentsRequest(server string, params *ListAgentAppointmentsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/agent/appointments")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Day != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "day", *params.Day, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetAgentAppointmentRequest constructs an http.Request for the GetAgentAppointment method
+func NewGetAgentAppointmentRequest(server string, appointmentID AppointmentID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "appointment_id", appointmentID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/agent/appointments/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewRecordAgentOutcomeRequest calls the generic RecordAgentOutcome builder with application/json body
+func NewRecordAgentOutcomeRequest(server string, appointmentID AppointmentID, params *RecordAgentOutcomeParams, body RecordAgentOutcomeJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRecordAgentOutcomeRequestWithBody(server, appointmentID, params, "application/json", bodyReader)
+}
+
+// NewRecordAgentOutcomeRequestWithBody constructs an http.Request for the RecordAgentOutcome method, with any body, and a specified content type
+func NewRecordAgentOutcomeRequestWithBody(server string, appointmentID AppointmentID, params *RecordAgentOutcomeParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "appointment_id", appointmentID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/agent/appointments/%s/outcome", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewListAgentReviewsRequest constructs an http.Request for the ListAgentReviews method
+func NewListAgentReviewsRequest(server string, params *ListAgentReviewsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/agent/reviews")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetAgentReviewRequest constructs an http.Request for the GetAgentReview method
+func NewGetAgentReviewRequest(server string, recordID RecordID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "record_id", recordID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/agent/reviews/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewDecideAgentReviewRequest calls the generic DecideAgentReview builder with application/json body
+func NewDecideAgentReviewRequest(server string, recordID RecordID, params *DecideAgentReviewParams, body DecideAgentReviewJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewDecideAgentReviewRequestWithBody(server, recordID, params, "application/json", bodyReader)
+}
+
+// NewDecideAgentReviewRequestWithBody constructs an http.Request for the DecideAgentReview method, with any body, and a specified content type
+func NewDecideAgentReviewRequestWithBody(server string, recordID RecordID, params *DecideAgentReviewParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "record_id", recordID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/agent/reviews/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewEndAgentSessionRequest constructs an http.Request for the EndAgentSession method
+func NewEndAgentSessionRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/agent/session")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetAgentSessionRequest constructs an http.Request for the GetAgentSession method
+func NewGetAgentSessionRequest(server string) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/agent/session")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewStartAgentSessionRequest calls the generic StartAgentSession builder with application/json body
+func NewStartAgentSessionRequest(server string, body StartAgentSessionJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewStartAgentSessionRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewStartAgentSessionRequestWithBody constructs an http.Request for the StartAgentSession method, with any body, and a specified content type
+func NewStartAgentSessionRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/agent/session")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListAgentsRequest constructs an http.Request for the ListAgents method
+func NewListAgentsRequest(server string, params *ListAgentsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/agents")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.Cursor != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "cursor", *params.Cursor, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.Limit != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "limit", *params.Limit, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewCreateAgentRequest calls the generic CreateAgent builder with application/json body
+func NewCreateAgentRequest(server string, params *CreateAgentParams, body CreateAgentJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCreateAgentRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewCreateAgentRequestWithBody constructs an http.Request for the CreateAgent method, with any body, and a specified content type
+func NewCreateAgentRequestWithBody(server string, params *CreateAgentParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/agents")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewGetAgentRequest constructs an http.Request for the GetAgent method
+func NewGetAgentRequest(server string, agentID AgentID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "agent_id", agentID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/agents/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewUpdateAgentRequest calls the generic UpdateAgent builder with application/json body
+func NewUpdateAgentRequest(server string, agentID AgentID, params *UpdateAgentParams, body UpdateAgentJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewUpdateAgentRequestWithBody(server, agentID, params, "application/json", bodyReader)
+}
+
+// NewUpdateAgentRequestWithBody constructs an http.Request for the UpdateAgent method, with any body, and a specified content type
+func NewUpdateAgentRequestWithBody(server string, agentID AgentID, params *UpdateAgentParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "agent_id", agentID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/agents/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "If-Match", params.IfMatch, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("If-Match", headerParam0)
+
+		var headerParam1 string
+
+		headerParam1, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam1)
+
+	}
+
+	return req, nil
+}
+
+// NewAddAgentExceptionRequest calls the generic AddAgentException builder with application/json body
+func NewAddAgentExceptionRequest(server string, agentID AgentID, params *AddAgentExceptionParams, body AddAgentExceptionJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAddAgentExceptionRequestWithBody(server, agentID, params, "application/json", bodyReader)
+}
+
+// NewAddAgentExceptionRequestWithBody constructs an http.Request for the AddAgentException method, with any body, and a specified content type
+func NewAddAgentExceptionRequestWithBody(server string, agentID AgentID, params *AddAgentExceptionParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "agent_id", agentID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/agents/%s/exceptions", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewRemoveAgentExceptionRequest constructs an http.Request for the RemoveAgentException method
+func NewRemoveAgentExceptionRequest(server string, agentID AgentID, exceptionID ExceptionID, params *RemoveAgentExceptionParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "agent_id", agentID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	var pathParam1 string
+
+	pathParam1, err = runtime.StyleParamWithOptions("simple", false, "exception_id", exceptionID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/agents/%s/exceptions/%s", pathParam0, pathParam1)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewSetAgentHoursRequest calls the generic SetAgentHours builder with application/json body
+func NewSetAgentHoursRequest(server string, agentID AgentID, params *SetAgentHoursParams, body SetAgentHoursJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewSetAgentHoursRequestWithBody(server, agentID, params, "application/json", bodyReader)
+}
+
+// NewSetAgentHoursRequestWithBody constructs an http.Request for the SetAgentHours method, with any body, and a specified content type
+func NewSetAgentHoursRequestWithBody(server string, agentID AgentID, params *SetAgentHoursParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "agent_id", agentID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/agents/%s/hours", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPut, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewRetireAgentRequest calls the generic RetireAgent builder with application/json body
+func NewRetireAgentRequest(server string, agentID AgentID, params *RetireAgentParams, body RetireAgentJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRetireAgentRequestWithBody(server, agentID, params, "application/json", bodyReader)
+}
+
+// NewRetireAgentRequestWithBody constructs an http.Request for the RetireAgent method, with any body, and a specified content type
+func NewRetireAgentRequestWithBody(server string, agentID AgentID, params *RetireAgentParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "agent_id", agentID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/agents/%s/retirement", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewEnrolAgentRequest calls the generic EnrolAgent builder with application/json body
+func NewEnrolAgentRequest(server string, agentID AgentID, params *EnrolAgentParams, body EnrolAgentJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewEnrolAgentRequestWithBody(server, agentID, params, "application/json", bodyReader)
+}
+
+// NewEnrolAgentRequestWithBody constructs an http.Request for the EnrolAgent method, with any body, and a specified content type
+func NewEnrolAgentRequestWithBody(server string, agentID AgentID, params *EnrolAgentParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "agent_id", agentID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/agents/%s/second-factor", pathParam0)
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}

@@ -12,12 +12,70 @@ import (
 	"net/http"
 	"time"
 
+	"tokendesk/internal/identitydocs"
 	"tokendesk/models"
 
 	"github.com/gin-gonic/gin"
 	"github.com/gin-gonic/gin/binding"
 	"github.com/oapi-codegen/runtime"
 )
+
+// Defines values for AcceptedDocumentExpiry.
+const (
+	AcceptedDocumentExpiryEndOfYear         AcceptedDocumentExpiry = "end_of_year"
+	AcceptedDocumentExpiryStated            AcceptedDocumentExpiry = "stated"
+	AcceptedDocumentExpiryStatedOrUnlimited AcceptedDocumentExpiry = "stated_or_unlimited"
+)
+
+// Valid indicates whether the value is a known member of the AcceptedDocumentExpiry enum.
+func (e AcceptedDocumentExpiry) Valid() bool {
+	switch e {
+	case AcceptedDocumentExpiryEndOfYear:
+		return true
+	case AcceptedDocumentExpiryStated:
+		return true
+	case AcceptedDocumentExpiryStatedOrUnlimited:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AgentReviewNameResult.
+const (
+	AgentReviewNameResultClose AgentReviewNameResult = "close"
+	AgentReviewNameResultMatch AgentReviewNameResult = "match"
+)
+
+// Valid indicates whether the value is a known member of the AgentReviewNameResult enum.
+func (e AgentReviewNameResult) Valid() bool {
+	switch e {
+	case AgentReviewNameResultClose:
+		return true
+	case AgentReviewNameResultMatch:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for AgentReviewEntryNameResult.
+const (
+	AgentReviewEntryNameResultClose AgentReviewEntryNameResult = "close"
+	AgentReviewEntryNameResultMatch AgentReviewEntryNameResult = "match"
+)
+
+// Valid indicates whether the value is a known member of the AgentReviewEntryNameResult enum.
+func (e AgentReviewEntryNameResult) Valid() bool {
+	switch e {
+	case AgentReviewEntryNameResultClose:
+		return true
+	case AgentReviewEntryNameResultMatch:
+		return true
+	default:
+		return false
+	}
+}
 
 // Defines values for HealthChecks.
 const (
@@ -301,6 +359,32 @@ func (e WhatIfSummaryLine) Valid() bool {
 	}
 }
 
+// AcceptedDocument defines model for AcceptedDocument.
+type AcceptedDocument struct {
+	// Expiry Whether it expires on a date that it states, may never expire, or is good until the end of the year that it states.
+	Expiry  AcceptedDocumentExpiry `json:"expiry"`
+	Issuers []DocumentIssuer       `json:"issuers"`
+	Name    string                 `json:"name"`
+	Note    *string                `json:"note,omitempty"`
+	Type    DocumentType           `json:"type"`
+}
+
+// AcceptedDocumentExpiry Whether it expires on a date that it states, may never expire, or is good until the end of the year that it states.
+type AcceptedDocumentExpiry string
+
+// AcceptedDocuments The documents by which people of a country prove who they are.
+type AcceptedDocuments struct {
+	// Country ISO 3166-1 alpha-2.
+	//
+	// Examples: US
+	Country Country            `json:"country"`
+	Items   []AcceptedDocument `json:"items"`
+
+	// Shows What each of them must show.
+	Shows   []string `json:"shows"`
+	Version int32    `json:"version"`
+}
+
 // Account defines model for Account.
 type Account struct {
 	// Country ISO 3166-1 alpha-2.
@@ -342,6 +426,261 @@ type AdvanceReport struct {
 	Wakes []Wake `json:"wakes"`
 }
 
+// Agent defines model for Agent.
+type Agent struct {
+	CreatedAt     time.Time `json:"created_at"`
+	DailyCapacity int32     `json:"daily_capacity"`
+	Email         string    `json:"email"`
+
+	// Enrolled Whether there is a second factor.
+	Enrolled bool   `json:"enrolled"`
+	ID       string `json:"id"`
+
+	// LockedUntil After too many wrong codes.
+	LockedUntil *time.Time `json:"locked_until,omitempty"`
+	MayReview   bool       `json:"may_review"`
+	Name        string     `json:"name"`
+	RetiredAt   *time.Time `json:"retired_at,omitempty"`
+
+	// TimeZone A zone of the IANA database.
+	//
+	// Examples: Europe/Berlin
+	TimeZone TimeZone `json:"time_zone"`
+}
+
+// AgentAbsence defines model for AgentAbsence.
+type AgentAbsence struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
+}
+
+// AgentAppointment defines model for AgentAppointment.
+type AgentAppointment struct {
+	// Attempt How often this person has begun to be proofed.
+	Attempt int32 `json:"attempt"`
+
+	// Checklist The questions that a pass answers with yes.
+	Checklist Checklist `json:"checklist"`
+
+	// Country ISO 3166-1 alpha-2.
+	//
+	// Examples: US
+	Country Country `json:"country"`
+
+	// Documents The documents by which people of a country prove who they are.
+	Documents AcceptedDocuments `json:"documents"`
+
+	// Email As long as the session is ahead.
+	Email  *string   `json:"email,omitempty"`
+	EndsAt time.Time `json:"ends_at"`
+	ID     string    `json:"id"`
+
+	// LegalName That the account has, and the document must show.
+	LegalName  string  `json:"legal_name"`
+	MeetingURL *string `json:"meeting_url,omitempty"`
+
+	// Phone The number to call, E.164; as long as the session is ahead.
+	Phone    *string           `json:"phone,omitempty"`
+	StartsAt time.Time         `json:"starts_at"`
+	Status   AppointmentStatus `json:"status"`
+
+	// TimeZone A zone of the IANA database.
+	//
+	// Examples: Europe/Berlin
+	TimeZone *TimeZone `json:"time_zone,omitempty"`
+}
+
+// AgentDay defines model for AgentDay.
+type AgentDay struct {
+	// Day A calendar day (RFC 3339, full-date).
+	//
+	// Examples: 2026-11-02
+	Day   Day             `json:"day"`
+	Items []AgentDayEntry `json:"items"`
+
+	// TimeZone A zone of the IANA database.
+	//
+	// Examples: Europe/Berlin
+	TimeZone TimeZone `json:"time_zone"`
+}
+
+// AgentDayEntry defines model for AgentDayEntry.
+type AgentDayEntry struct {
+	// Attempt How often this person has begun to be proofed.
+	Attempt int32 `json:"attempt"`
+
+	// Country ISO 3166-1 alpha-2.
+	//
+	// Examples: US
+	Country Country   `json:"country"`
+	EndsAt  time.Time `json:"ends_at"`
+	ID      string    `json:"id"`
+
+	// LegalName That the account has.
+	LegalName string            `json:"legal_name"`
+	StartsAt  time.Time         `json:"starts_at"`
+	Status    AppointmentStatus `json:"status"`
+}
+
+// AgentDetails defines model for AgentDetails.
+type AgentDetails struct {
+	Agent Agent `json:"agent"`
+
+	// Exceptions That are not over.
+	Exceptions []AgentException `json:"exceptions"`
+	Windows    []AgentWindow    `json:"windows"`
+}
+
+// AgentException defines model for AgentException.
+type AgentException struct {
+	// Day A calendar day (RFC 3339, full-date).
+	//
+	// Examples: 2026-11-02
+	Day      *Day               `json:"day,omitempty"`
+	EndsAt   *time.Time         `json:"ends_at,omitempty"`
+	ID       string             `json:"id"`
+	Kind     AgentExceptionKind `json:"kind"`
+	StartsAt *time.Time         `json:"starts_at,omitempty"`
+}
+
+// AgentExceptionKind defines model for AgentExceptionKind.
+type AgentExceptionKind = models.AgentExceptionKind
+
+// AgentHours defines model for AgentHours.
+type AgentHours struct {
+	Windows []AgentWindow `json:"windows"`
+}
+
+// AgentHoursPreview defines model for AgentHoursPreview.
+type AgentHoursPreview struct {
+	Items []AgentWindowPreview `json:"items"`
+
+	// TimeZone A zone of the IANA database.
+	//
+	// Examples: Europe/Berlin
+	TimeZone TimeZone `json:"time_zone"`
+}
+
+// AgentLogin defines model for AgentLogin.
+type AgentLogin struct {
+	// Code That the authenticator app shows now.
+	Code models.Secret `json:"code"`
+}
+
+// AgentPage defines model for AgentPage.
+type AgentPage struct {
+	Items      []Agent `json:"items"`
+	NextCursor *string `json:"next_cursor,omitempty"`
+}
+
+// AgentReview defines model for AgentReview.
+type AgentReview struct {
+	AccountName string           `json:"account_name"`
+	Checklist   ChecklistAnswers `json:"checklist"`
+
+	// Country ISO 3166-1 alpha-2.
+	//
+	// Examples: US
+	Country       Country `json:"country"`
+	DisplayedName string  `json:"displayed_name"`
+
+	// DocumentExpiry A calendar day (RFC 3339, full-date).
+	//
+	// Examples: 2026-11-02
+	DocumentExpiry *Day         `json:"document_expiry,omitempty"`
+	DocumentType   DocumentType `json:"document_type"`
+	ID             string       `json:"id"`
+
+	// Issuer ISO 3166-1 alpha-2, or ISO 3166-2 of a part of a country.
+	//
+	// Examples: US-CA
+	Issuer DocumentIssuer `json:"issuer"`
+
+	// NameReasons Why the names are not the same.
+	NameReasons []string              `json:"name_reasons"`
+	NameResult  AgentReviewNameResult `json:"name_result"`
+	RecordedAt  time.Time             `json:"recorded_at"`
+}
+
+// AgentReviewNameResult defines model for AgentReview.NameResult.
+type AgentReviewNameResult string
+
+// AgentReviewDecision defines model for AgentReviewDecision.
+type AgentReviewDecision struct {
+	Confirm bool `json:"confirm"`
+
+	// Reason Why not: needed with a rejection. No personal data.
+	Reason *string `json:"reason,omitempty"`
+}
+
+// AgentReviewEntry defines model for AgentReviewEntry.
+type AgentReviewEntry struct {
+	// Country ISO 3166-1 alpha-2.
+	//
+	// Examples: US
+	Country      Country                    `json:"country"`
+	DocumentType DocumentType               `json:"document_type"`
+	ID           string                     `json:"id"`
+	NameResult   AgentReviewEntryNameResult `json:"name_result"`
+	RecordedAt   time.Time                  `json:"recorded_at"`
+}
+
+// AgentReviewEntryNameResult defines model for AgentReviewEntry.NameResult.
+type AgentReviewEntryNameResult string
+
+// AgentReviewPage defines model for AgentReviewPage.
+type AgentReviewPage struct {
+	Items      []AgentReviewEntry `json:"items"`
+	NextCursor *string            `json:"next_cursor,omitempty"`
+}
+
+// AgentSecondFactor defines model for AgentSecondFactor.
+type AgentSecondFactor struct {
+	AgentID string `json:"agent_id"`
+
+	// OtpauthURI Shown once: for the agent's authenticator app, as a QR code or typed.
+	OtpauthURI *string `json:"otpauth_uri,omitempty"`
+}
+
+// AgentSession defines model for AgentSession.
+type AgentSession struct {
+	AgentID   string    `json:"agent_id"`
+	CreatedAt time.Time `json:"created_at"`
+
+	// ExpiresAt It ends earlier when it is not used.
+	ExpiresAt time.Time `json:"expires_at"`
+	ID        string    `json:"id"`
+	MayReview bool      `json:"may_review"`
+	Name      string    `json:"name"`
+
+	// TimeZone A zone of the IANA database.
+	//
+	// Examples: Europe/Berlin
+	TimeZone TimeZone `json:"time_zone"`
+}
+
+// AgentWindow defines model for AgentWindow.
+type AgentWindow struct {
+	// Expression Minute, hour, day, month and weekday, as in cron.
+	//
+	// Examples: 0 9 * * 1-5
+	Expression string `json:"expression"`
+
+	// Minutes How long it lasts.
+	Minutes int32 `json:"minutes"`
+}
+
+// AgentWindowPreview defines model for AgentWindowPreview.
+type AgentWindowPreview struct {
+	Expression string `json:"expression"`
+
+	// Minutes How long it lasts.
+	Minutes int32 `json:"minutes"`
+
+	// Next When it begins next.
+	Next []time.Time `json:"next"`
+}
+
 // Allocation defines model for Allocation.
 type Allocation struct {
 	Amount    Money     `json:"amount"`
@@ -362,6 +701,9 @@ type Application struct {
 	// Reason For the audit trail. No personal data.
 	Reason string `json:"reason"`
 }
+
+// AppointmentStatus defines model for AppointmentStatus.
+type AppointmentStatus = models.AppointmentStatus
 
 // AuditChain One retention class has one chain.
 type AuditChain struct {
@@ -462,6 +804,34 @@ type Charge struct {
 	Status      models.ChargeStatus `json:"status"`
 }
 
+// Checklist The questions that a pass answers with yes.
+type Checklist struct {
+	Questions []ChecklistQuestion `json:"questions"`
+	Version   int32               `json:"version"`
+}
+
+// ChecklistAnswer defines model for ChecklistAnswer.
+type ChecklistAnswer struct {
+	// Question Examples: photograph
+	Question QuestionID `json:"question"`
+	Yes      bool       `json:"yes"`
+}
+
+// ChecklistAnswers defines model for ChecklistAnswers.
+type ChecklistAnswers struct {
+	Answers []ChecklistAnswer `json:"answers"`
+
+	// Version Of the questions.
+	Version int32 `json:"version"`
+}
+
+// ChecklistQuestion defines model for ChecklistQuestion.
+type ChecklistQuestion struct {
+	// ID Examples: photograph
+	ID   QuestionID `json:"id"`
+	Text string     `json:"text"`
+}
+
 // ClockAdvance How far, one of `by` and `to`.
 type ClockAdvance struct {
 	// By ISO 8601 duration, by the calendar: P30D, P1Y2M, PT36H.
@@ -535,6 +905,11 @@ type CredentialPhase = models.CredentialPhase
 // Currency defines model for Currency.
 type Currency = models.Currency
 
+// Day A calendar day (RFC 3339, full-date).
+//
+// Examples: 2026-11-02
+type Day = string
+
 // Disclaimer defines model for Disclaimer.
 type Disclaimer struct {
 	EffectiveAt time.Time `json:"effective_at"`
@@ -542,8 +917,25 @@ type Disclaimer struct {
 	Version     int32     `json:"version"`
 }
 
+// DisplacedAppointments defines model for DisplacedAppointments.
+type DisplacedAppointments struct {
+	// Moved Went to other agents at the same time.
+	Moved int32 `json:"moved"`
+
+	// Unstaffed The person is asked to choose another slot.
+	Unstaffed int32 `json:"unstaffed"`
+}
+
 // DisplayedStatus Derived from the phase, the dates and the authenticators, at the moment of the answer.
 type DisplayedStatus = models.DisplayedStatus
+
+// DocumentIssuer ISO 3166-1 alpha-2, or ISO 3166-2 of a part of a country.
+//
+// Examples: US-CA
+type DocumentIssuer = string
+
+// DocumentType defines model for DocumentType.
+type DocumentType = identitydocs.Type
 
 // ExpectedReturn defines model for ExpectedReturn.
 type ExpectedReturn struct {
@@ -682,6 +1074,44 @@ type NewActivation struct {
 	TokenInHand *bool `json:"token_in_hand,omitempty"`
 }
 
+// NewAgent defines model for NewAgent.
+type NewAgent struct {
+	// DailyCapacity Sessions a day at most; 0: as many as there are slots.
+	DailyCapacity *int32 `json:"daily_capacity,omitempty"`
+	Email         string `json:"email"`
+
+	// MayReview Confirms what other agents recorded.
+	MayReview *bool  `json:"may_review,omitempty"`
+	Name      string `json:"name"`
+
+	// TimeZone A zone of the IANA database.
+	//
+	// Examples: Europe/Berlin
+	TimeZone TimeZone `json:"time_zone"`
+}
+
+// NewAgentException defines model for NewAgentException.
+type NewAgentException struct {
+	// Day A calendar day (RFC 3339, full-date).
+	//
+	// Examples: 2026-11-02
+	Day    *Day               `json:"day,omitempty"`
+	EndsAt *time.Time         `json:"ends_at,omitempty"`
+	Kind   AgentExceptionKind `json:"kind"`
+
+	// StartsAt Of a closed time or an extra opening.
+	StartsAt *time.Time `json:"starts_at,omitempty"`
+}
+
+// NewAgentHoursPreview defines model for NewAgentHoursPreview.
+type NewAgentHoursPreview struct {
+	// TimeZone A zone of the IANA database.
+	//
+	// Examples: Europe/Berlin
+	TimeZone TimeZone      `json:"time_zone"`
+	Windows  []AgentWindow `json:"windows"`
+}
+
 // NewCharge defines model for NewCharge.
 type NewCharge struct {
 	// CardToken The card processor's token for the card.
@@ -733,6 +1163,41 @@ type NewOrderLine struct {
 type NewOrderQuote struct {
 	Lines         []NewOrderLine `json:"lines"`
 	PaymentMethod *PaymentMethod `json:"payment_method,omitempty"`
+}
+
+// NewOutcome defines model for NewOutcome.
+type NewOutcome struct {
+	// Instructions What the person should do before the next session. It is mailed to them. Nothing that was read from a document.
+	Instructions *string                 `json:"instructions,omitempty"`
+	Outcome      models.AppointmentEvent `json:"outcome"`
+
+	// Pass With a pass only.
+	Pass *NewPass `json:"pass,omitempty"`
+}
+
+// NewPass With a pass only.
+type NewPass struct {
+	Checklist ChecklistAnswers `json:"checklist"`
+
+	// DocumentExpiry A calendar day (RFC 3339, full-date).
+	//
+	// Examples: 2026-11-02
+	DocumentExpiry *Day `json:"document_expiry,omitempty"`
+
+	// DocumentNumber As displayed. Kept sealed, and never shown again.
+	DocumentNumber models.Secret `json:"document_number"`
+	DocumentType   DocumentType  `json:"document_type"`
+
+	// Issuer ISO 3166-1 alpha-2, or ISO 3166-2 of a part of a country.
+	//
+	// Examples: US-CA
+	Issuer DocumentIssuer `json:"issuer"`
+
+	// LegalName As displayed: given names first, or the family name first with a comma after it. Kept sealed.
+	LegalName models.Secret `json:"legal_name"`
+
+	// NameConfirmed The name is close to the account's, and the agent has decided that it is the same person's.
+	NameConfirmed *bool `json:"name_confirmed,omitempty"`
 }
 
 // NewPasswordRecovery defines model for NewPasswordRecovery.
@@ -1320,6 +1785,9 @@ type PublishedPolicy struct {
 	Version int32   `json:"version"`
 }
 
+// QuestionID Examples: photograph
+type QuestionID = string
+
 // QuotedLine defines model for QuotedLine.
 type QuotedLine struct {
 	BeneficiaryID string  `json:"beneficiary_id"`
@@ -1339,6 +1807,18 @@ type QuotedLine struct {
 type Reason struct {
 	// Reason For the audit trail. No personal data.
 	Reason string `json:"reason"`
+}
+
+// RecordedOutcome defines model for RecordedOutcome.
+type RecordedOutcome struct {
+	// ActivationCode Of a pass, shown once: read it to the person. Nobody can retrieve it.
+	ActivationCode *string    `json:"activation_code,omitempty"`
+	AppointmentID  string     `json:"appointment_id"`
+	CodeExpiresAt  *time.Time `json:"code_expires_at,omitempty"`
+
+	// ReviewWanted The code may be used once another agent has confirmed the pass. Tell the person that a mail will say so.
+	ReviewWanted *bool             `json:"review_wanted,omitempty"`
+	Status       AppointmentStatus `json:"status"`
 }
 
 // Refund defines model for Refund.
@@ -1534,6 +2014,14 @@ type ShipmentPage struct {
 // ShipmentStatus defines model for ShipmentStatus.
 type ShipmentStatus = models.ShipmentStatus
 
+// StartedAgentSession defines model for StartedAgentSession.
+type StartedAgentSession struct {
+	Session AgentSession `json:"session"`
+
+	// Token Shown once. Send it as `Authorization: Bearer <token>`, over connections with the same certificate.
+	Token string `json:"token"`
+}
+
 // StartedSession defines model for StartedSession.
 type StartedSession struct {
 	Session Session `json:"session"`
@@ -1603,6 +2091,11 @@ type Suspension struct {
 	// Reason For the audit trail; an administrator and support must give one. No personal data.
 	Reason *string `json:"reason,omitempty"`
 }
+
+// TimeZone A zone of the IANA database.
+//
+// Examples: Europe/Berlin
+type TimeZone = string
 
 // Timeline What happens next, when and why, and what happens if nobody acts.
 type Timeline struct {
@@ -1794,6 +2287,12 @@ type WhatIfSummaryLine string
 // AccountID defines model for AccountID.
 type AccountID = string
 
+// AgentID defines model for AgentID.
+type AgentID = string
+
+// AppointmentID defines model for AppointmentID.
+type AppointmentID = string
+
 // AuthenticatorID defines model for AuthenticatorID.
 type AuthenticatorID = string
 
@@ -1805,6 +2304,9 @@ type CredentialID = string
 
 // Cursor defines model for Cursor.
 type Cursor = string
+
+// ExceptionID defines model for ExceptionID.
+type ExceptionID = string
 
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = string
@@ -1829,6 +2331,9 @@ type PolicyVersion = int32
 
 // Position defines model for Position.
 type Position = int32
+
+// RecordID defines model for RecordID.
+type RecordID = string
 
 // RefundID defines model for RefundID.
 type RefundID = string
@@ -1868,6 +2373,93 @@ type ChangePasswordParams struct {
 
 // ResetPasswordParams defines parameters for ResetPassword.
 type ResetPasswordParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ReportAgentAbsenceParams defines parameters for ReportAgentAbsence.
+type ReportAgentAbsenceParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ListAgentAppointmentsParams defines parameters for ListAgentAppointments.
+type ListAgentAppointmentsParams struct {
+	// Day A day in the agent's time zone; today, where nothing is said.
+	Day *Day `form:"day,omitempty" json:"day,omitempty"`
+}
+
+// RecordAgentOutcomeParams defines parameters for RecordAgentOutcome.
+type RecordAgentOutcomeParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ListAgentReviewsParams defines parameters for ListAgentReviews.
+type ListAgentReviewsParams struct {
+	// Cursor `next_cursor` of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit At most so many items.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// DecideAgentReviewParams defines parameters for DecideAgentReview.
+type DecideAgentReviewParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ListAgentsParams defines parameters for ListAgents.
+type ListAgentsParams struct {
+	// Cursor `next_cursor` of the page before.
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+
+	// Limit At most so many items.
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// CreateAgentParams defines parameters for CreateAgent.
+type CreateAgentParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// UpdateAgentParams defines parameters for UpdateAgent.
+type UpdateAgentParams struct {
+	// IfMatch The ETag of the version that was looked at. An edit of an older version is refused with 412.
+	IfMatch IfMatch `json:"If-Match"`
+
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// AddAgentExceptionParams defines parameters for AddAgentException.
+type AddAgentExceptionParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// RemoveAgentExceptionParams defines parameters for RemoveAgentException.
+type RemoveAgentExceptionParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// SetAgentHoursParams defines parameters for SetAgentHours.
+type SetAgentHoursParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// RetireAgentParams defines parameters for RetireAgent.
+type RetireAgentParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// EnrolAgentParams defines parameters for EnrolAgent.
+type EnrolAgentParams struct {
 	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
@@ -2174,6 +2766,39 @@ type ChangePasswordJSONRequestBody = PasswordChange
 // ResetPasswordJSONRequestBody defines body for ResetPassword for application/json ContentType.
 type ResetPasswordJSONRequestBody = Reason
 
+// PreviewAgentHoursJSONRequestBody defines body for PreviewAgentHours for application/json ContentType.
+type PreviewAgentHoursJSONRequestBody = NewAgentHoursPreview
+
+// ReportAgentAbsenceJSONRequestBody defines body for ReportAgentAbsence for application/json ContentType.
+type ReportAgentAbsenceJSONRequestBody = AgentAbsence
+
+// RecordAgentOutcomeJSONRequestBody defines body for RecordAgentOutcome for application/json ContentType.
+type RecordAgentOutcomeJSONRequestBody = NewOutcome
+
+// DecideAgentReviewJSONRequestBody defines body for DecideAgentReview for application/json ContentType.
+type DecideAgentReviewJSONRequestBody = AgentReviewDecision
+
+// StartAgentSessionJSONRequestBody defines body for StartAgentSession for application/json ContentType.
+type StartAgentSessionJSONRequestBody = AgentLogin
+
+// CreateAgentJSONRequestBody defines body for CreateAgent for application/json ContentType.
+type CreateAgentJSONRequestBody = NewAgent
+
+// UpdateAgentJSONRequestBody defines body for UpdateAgent for application/json ContentType.
+type UpdateAgentJSONRequestBody = NewAgent
+
+// AddAgentExceptionJSONRequestBody defines body for AddAgentException for application/json ContentType.
+type AddAgentExceptionJSONRequestBody = NewAgentException
+
+// SetAgentHoursJSONRequestBody defines body for SetAgentHours for application/json ContentType.
+type SetAgentHoursJSONRequestBody = AgentHours
+
+// RetireAgentJSONRequestBody defines body for RetireAgent for application/json ContentType.
+type RetireAgentJSONRequestBody = Reason
+
+// EnrolAgentJSONRequestBody defines body for EnrolAgent for application/json ContentType.
+type EnrolAgentJSONRequestBody = Reason
+
 // ResetAuthenticatorJSONRequestBody defines body for ResetAuthenticator for application/json ContentType.
 type ResetAuthenticatorJSONRequestBody = AuthenticatorReset
 
@@ -2290,6 +2915,66 @@ type ServerInterface interface {
 	// ResetPassword Mail a temporary password
 	// (POST /v1/accounts/{account_id}/password-reset)
 	ResetPassword(c *gin.Context, accountID AccountID, params ResetPasswordParams)
+	// PreviewAgentHours When windows of hours would begin next; nothing is changed
+	// (POST /v1/agent-hours/preview)
+	PreviewAgentHours(c *gin.Context)
+	// ReportAgentAbsence Close a time of one's own
+	// (POST /v1/agent/absences)
+	ReportAgentAbsence(c *gin.Context, params ReportAgentAbsenceParams)
+	// ListAgentAppointments The agent's appointments on a day, in order of time
+	// (GET /v1/agent/appointments)
+	ListAgentAppointments(c *gin.Context, params ListAgentAppointmentsParams)
+	// GetAgentAppointment What the agent needs to hold a session
+	// (GET /v1/agent/appointments/{appointment_id})
+	GetAgentAppointment(c *gin.Context, appointmentID AppointmentID)
+	// RecordAgentOutcome Record how a session went, once
+	// (POST /v1/agent/appointments/{appointment_id}/outcome)
+	RecordAgentOutcome(c *gin.Context, appointmentID AppointmentID, params RecordAgentOutcomeParams)
+	// ListAgentReviews Passes that wait for another agent to confirm them, oldest first
+	// (GET /v1/agent/reviews)
+	ListAgentReviews(c *gin.Context, params ListAgentReviewsParams)
+	// GetAgentReview A pass that waits, with the account's name and the one that the document displays
+	// (GET /v1/agent/reviews/{record_id})
+	GetAgentReview(c *gin.Context, recordID RecordID)
+	// DecideAgentReview Confirm a pass, or reject it
+	// (POST /v1/agent/reviews/{record_id})
+	DecideAgentReview(c *gin.Context, recordID RecordID, params DecideAgentReviewParams)
+	// EndAgentSession Log out
+	// (DELETE /v1/agent/session)
+	EndAgentSession(c *gin.Context)
+	// GetAgentSession The session that calls, and its agent
+	// (GET /v1/agent/session)
+	GetAgentSession(c *gin.Context)
+	// StartAgentSession Log in with the client certificate and a one-time password
+	// (POST /v1/agent/session)
+	StartAgentSession(c *gin.Context)
+	// ListAgents Proofing agents, retired ones among them
+	// (GET /v1/agents)
+	ListAgents(c *gin.Context, params ListAgentsParams)
+	// CreateAgent Add a proofing agent, who has no hours and no second factor yet
+	// (POST /v1/agents)
+	CreateAgent(c *gin.Context, params CreateAgentParams)
+	// GetAgent A proofing agent, with hours and exceptions
+	// (GET /v1/agents/{agent_id})
+	GetAgent(c *gin.Context, agentID AgentID)
+	// UpdateAgent Change a proofing agent
+	// (PUT /v1/agents/{agent_id})
+	UpdateAgent(c *gin.Context, agentID AgentID, params UpdateAgentParams)
+	// AddAgentException Change an agent's hours once - a holiday, a closed time (an absence), or an extra opening
+	// (POST /v1/agents/{agent_id}/exceptions)
+	AddAgentException(c *gin.Context, agentID AgentID, params AddAgentExceptionParams)
+	// RemoveAgentException Take an exception back
+	// (DELETE /v1/agents/{agent_id}/exceptions/{exception_id})
+	RemoveAgentException(c *gin.Context, agentID AgentID, exceptionID ExceptionID, params RemoveAgentExceptionParams)
+	// SetAgentHours Replace an agent's weekly hours
+	// (PUT /v1/agents/{agent_id}/hours)
+	SetAgentHours(c *gin.Context, agentID AgentID, params SetAgentHoursParams)
+	// RetireAgent End an agent's work at once
+	// (POST /v1/agents/{agent_id}/retirement)
+	RetireAgent(c *gin.Context, agentID AgentID, params RetireAgentParams)
+	// EnrolAgent Give an agent a new second factor
+	// (POST /v1/agents/{agent_id}/second-factor)
+	EnrolAgent(c *gin.Context, agentID AgentID, params EnrolAgentParams)
 	// VerifyAudit Check the audit chains
 	// (GET /v1/audit/verification)
 	VerifyAudit(c *gin.Context)
@@ -2685,6 +3370,763 @@ func (siw *ServerInterfaceWrapper) ResetPassword(c *gin.Context) {
 	}
 
 	siw.Handler.ResetPassword(c, accountID, params)
+}
+
+// PreviewAgentHours operation middleware
+func (siw *ServerInterfaceWrapper) PreviewAgentHours(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.PreviewAgentHours(c)
+}
+
+// ReportAgentAbsence operation middleware
+func (siw *ServerInterfaceWrapper) ReportAgentAbsence(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReportAgentAbsenceParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ReportAgentAbsence(c, params)
+}
+
+// ListAgentAppointments operation middleware
+func (siw *ServerInterfaceWrapper) ListAgentAppointments(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAgentAppointmentsParams
+
+	// ------------- Optional query parameter "day" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "day", c.Request.URL.Query(), &params.Day, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter day: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListAgentAppointments(c, params)
+}
+
+// GetAgentAppointment operation middleware
+func (siw *ServerInterfaceWrapper) GetAgentAppointment(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "appointment_id" -------------
+	var appointmentID AppointmentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "appointment_id", c.Param("appointment_id"), &appointmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter appointment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetAgentAppointment(c, appointmentID)
+}
+
+// RecordAgentOutcome operation middleware
+func (siw *ServerInterfaceWrapper) RecordAgentOutcome(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "appointment_id" -------------
+	var appointmentID AppointmentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "appointment_id", c.Param("appointment_id"), &appointmentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter appointment_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RecordAgentOutcomeParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RecordAgentOutcome(c, appointmentID, params)
+}
+
+// ListAgentReviews operation middleware
+func (siw *ServerInterfaceWrapper) ListAgentReviews(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAgentReviewsParams
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListAgentReviews(c, params)
+}
+
+// GetAgentReview operation middleware
+func (siw *ServerInterfaceWrapper) GetAgentReview(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "record_id" -------------
+	var recordID RecordID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "record_id", c.Param("record_id"), &recordID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter record_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetAgentReview(c, recordID)
+}
+
+// DecideAgentReview operation middleware
+func (siw *ServerInterfaceWrapper) DecideAgentReview(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "record_id" -------------
+	var recordID RecordID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "record_id", c.Param("record_id"), &recordID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter record_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params DecideAgentReviewParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.DecideAgentReview(c, recordID, params)
+}
+
+// EndAgentSession operation middleware
+func (siw *ServerInterfaceWrapper) EndAgentSession(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.EndAgentSession(c)
+}
+
+// GetAgentSession operation middleware
+func (siw *ServerInterfaceWrapper) GetAgentSession(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetAgentSession(c)
+}
+
+// StartAgentSession operation middleware
+func (siw *ServerInterfaceWrapper) StartAgentSession(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.StartAgentSession(c)
+}
+
+// ListAgents operation middleware
+func (siw *ServerInterfaceWrapper) ListAgents(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAgentsParams
+
+	// ------------- Optional query parameter "cursor" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "cursor", c.Request.URL.Query(), &params.Cursor, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter cursor: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", c.Request.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: "int32"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter limit: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListAgents(c, params)
+}
+
+// CreateAgent operation middleware
+func (siw *ServerInterfaceWrapper) CreateAgent(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CreateAgentParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CreateAgent(c, params)
+}
+
+// GetAgent operation middleware
+func (siw *ServerInterfaceWrapper) GetAgent(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "agent_id" -------------
+	var agentID AgentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "agent_id", c.Param("agent_id"), &agentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter agent_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetAgent(c, agentID)
+}
+
+// UpdateAgent operation middleware
+func (siw *ServerInterfaceWrapper) UpdateAgent(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "agent_id" -------------
+	var agentID AgentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "agent_id", c.Param("agent_id"), &agentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter agent_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params UpdateAgentParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "If-Match" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("If-Match")]; found {
+		var IfMatch IfMatch
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for If-Match, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "If-Match", valueList[0], &IfMatch, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter If-Match: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IfMatch = IfMatch
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter If-Match is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.UpdateAgent(c, agentID, params)
+}
+
+// AddAgentException operation middleware
+func (siw *ServerInterfaceWrapper) AddAgentException(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "agent_id" -------------
+	var agentID AgentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "agent_id", c.Param("agent_id"), &agentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter agent_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AddAgentExceptionParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.AddAgentException(c, agentID, params)
+}
+
+// RemoveAgentException operation middleware
+func (siw *ServerInterfaceWrapper) RemoveAgentException(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "agent_id" -------------
+	var agentID AgentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "agent_id", c.Param("agent_id"), &agentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter agent_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Path parameter "exception_id" -------------
+	var exceptionID ExceptionID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "exception_id", c.Param("exception_id"), &exceptionID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter exception_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RemoveAgentExceptionParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RemoveAgentException(c, agentID, exceptionID, params)
+}
+
+// SetAgentHours operation middleware
+func (siw *ServerInterfaceWrapper) SetAgentHours(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "agent_id" -------------
+	var agentID AgentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "agent_id", c.Param("agent_id"), &agentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter agent_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SetAgentHoursParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.SetAgentHours(c, agentID, params)
+}
+
+// RetireAgent operation middleware
+func (siw *ServerInterfaceWrapper) RetireAgent(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "agent_id" -------------
+	var agentID AgentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "agent_id", c.Param("agent_id"), &agentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter agent_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RetireAgentParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RetireAgent(c, agentID, params)
+}
+
+// EnrolAgent operation middleware
+func (siw *ServerInterfaceWrapper) EnrolAgent(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "agent_id" -------------
+	var agentID AgentID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "agent_id", c.Param("agent_id"), &agentID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter agent_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params EnrolAgentParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.EnrolAgent(c, agentID, params)
 }
 
 // VerifyAudit operation middleware
@@ -5407,6 +6849,26 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/tokens/:serial/registration-reset", wrapper.ResetTokenRegistration)
 	router.GET(options.BaseURL+"/v1/support-cases", wrapper.ListSupportCases)
 	router.POST(options.BaseURL+"/v1/support-cases/:case_id/closure", wrapper.CloseSupportCase)
+	router.DELETE(options.BaseURL+"/v1/agent/session", wrapper.EndAgentSession)
+	router.GET(options.BaseURL+"/v1/agent/session", wrapper.GetAgentSession)
+	router.POST(options.BaseURL+"/v1/agent/session", wrapper.StartAgentSession)
+	router.GET(options.BaseURL+"/v1/agent/appointments", wrapper.ListAgentAppointments)
+	router.GET(options.BaseURL+"/v1/agent/appointments/:appointment_id", wrapper.GetAgentAppointment)
+	router.POST(options.BaseURL+"/v1/agent/appointments/:appointment_id/outcome", wrapper.RecordAgentOutcome)
+	router.GET(options.BaseURL+"/v1/agent/reviews", wrapper.ListAgentReviews)
+	router.GET(options.BaseURL+"/v1/agent/reviews/:record_id", wrapper.GetAgentReview)
+	router.POST(options.BaseURL+"/v1/agent/reviews/:record_id", wrapper.DecideAgentReview)
+	router.POST(options.BaseURL+"/v1/agent/absences", wrapper.ReportAgentAbsence)
+	router.GET(options.BaseURL+"/v1/agents", wrapper.ListAgents)
+	router.POST(options.BaseURL+"/v1/agents", wrapper.CreateAgent)
+	router.GET(options.BaseURL+"/v1/agents/:agent_id", wrapper.GetAgent)
+	router.PUT(options.BaseURL+"/v1/agents/:agent_id", wrapper.UpdateAgent)
+	router.PUT(options.BaseURL+"/v1/agents/:agent_id/hours", wrapper.SetAgentHours)
+	router.POST(options.BaseURL+"/v1/agents/:agent_id/exceptions", wrapper.AddAgentException)
+	router.DELETE(options.BaseURL+"/v1/agents/:agent_id/exceptions/:exception_id", wrapper.RemoveAgentException)
+	router.POST(options.BaseURL+"/v1/agents/:agent_id/second-factor", wrapper.EnrolAgent)
+	router.POST(options.BaseURL+"/v1/agents/:agent_id/retirement", wrapper.RetireAgent)
+	router.POST(options.BaseURL+"/v1/agent-hours/preview", wrapper.PreviewAgentHours)
 	router.GET(options.BaseURL+"/v1/policies", wrapper.ListPolicies)
 	router.POST(options.BaseURL+"/v1/policies", wrapper.PublishPolicy)
 	router.GET(options.BaseURL+"/v1/policies/:policy_version", wrapper.GetPolicy)
@@ -5741,6 +7203,1085 @@ type ResetPassworddefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ResetPassworddefaultApplicationProblemPlusJSONResponse) VisitResetPasswordResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewAgentHoursRequestObject struct {
+	Body *PreviewAgentHoursJSONRequestBody
+}
+
+type PreviewAgentHoursResponseObject interface {
+	VisitPreviewAgentHoursResponse(w http.ResponseWriter) error
+}
+
+type PreviewAgentHours200JSONResponse AgentHoursPreview
+
+func (response PreviewAgentHours200JSONResponse) VisitPreviewAgentHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewAgentHours422ApplicationProblemPlusJSONResponse struct {
+	RefusedApplicationProblemPlusJSONResponse
+}
+
+func (response PreviewAgentHours422ApplicationProblemPlusJSONResponse) VisitPreviewAgentHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PreviewAgentHoursdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PreviewAgentHoursdefaultApplicationProblemPlusJSONResponse) VisitPreviewAgentHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportAgentAbsenceRequestObject struct {
+	Params ReportAgentAbsenceParams
+	Body   *ReportAgentAbsenceJSONRequestBody
+}
+
+type ReportAgentAbsenceResponseObject interface {
+	VisitReportAgentAbsenceResponse(w http.ResponseWriter) error
+}
+
+type ReportAgentAbsence200ResponseHeaders struct {
+	IdempotencyReplayed *string
+}
+
+type ReportAgentAbsence200JSONResponse struct {
+	Body    DisplacedAppointments
+	Headers ReportAgentAbsence200ResponseHeaders
+}
+
+func (response ReportAgentAbsence200JSONResponse) VisitReportAgentAbsenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportAgentAbsencedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReportAgentAbsencedefaultApplicationProblemPlusJSONResponse) VisitReportAgentAbsenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgentAppointmentsRequestObject struct {
+	Params ListAgentAppointmentsParams
+}
+
+type ListAgentAppointmentsResponseObject interface {
+	VisitListAgentAppointmentsResponse(w http.ResponseWriter) error
+}
+
+type ListAgentAppointments200JSONResponse AgentDay
+
+func (response ListAgentAppointments200JSONResponse) VisitListAgentAppointmentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgentAppointmentsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListAgentAppointmentsdefaultApplicationProblemPlusJSONResponse) VisitListAgentAppointmentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgentAppointmentRequestObject struct {
+	AppointmentID AppointmentID `json:"appointment_id"`
+}
+
+type GetAgentAppointmentResponseObject interface {
+	VisitGetAgentAppointmentResponse(w http.ResponseWriter) error
+}
+
+type GetAgentAppointment200JSONResponse AgentAppointment
+
+func (response GetAgentAppointment200JSONResponse) VisitGetAgentAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgentAppointmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetAgentAppointmentdefaultApplicationProblemPlusJSONResponse) VisitGetAgentAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordAgentOutcomeRequestObject struct {
+	AppointmentID AppointmentID `json:"appointment_id"`
+	Params        RecordAgentOutcomeParams
+	Body          *RecordAgentOutcomeJSONRequestBody
+}
+
+type RecordAgentOutcomeResponseObject interface {
+	VisitRecordAgentOutcomeResponse(w http.ResponseWriter) error
+}
+
+type RecordAgentOutcome201ResponseHeaders struct {
+	IdempotencyReplayed *string
+	Location            string
+}
+
+type RecordAgentOutcome201JSONResponse struct {
+	Body    RecordedOutcome
+	Headers RecordAgentOutcome201ResponseHeaders
+}
+
+func (response RecordAgentOutcome201JSONResponse) VisitRecordAgentOutcomeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordAgentOutcome403ApplicationProblemPlusJSONResponse struct {
+	ProblemApplicationProblemPlusJSONResponse
+}
+
+func (response RecordAgentOutcome403ApplicationProblemPlusJSONResponse) VisitRecordAgentOutcomeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordAgentOutcome409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RecordAgentOutcome409ApplicationProblemPlusJSONResponse) VisitRecordAgentOutcomeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordAgentOutcome422ApplicationProblemPlusJSONResponse struct {
+	RefusedApplicationProblemPlusJSONResponse
+}
+
+func (response RecordAgentOutcome422ApplicationProblemPlusJSONResponse) VisitRecordAgentOutcomeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RecordAgentOutcomedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RecordAgentOutcomedefaultApplicationProblemPlusJSONResponse) VisitRecordAgentOutcomeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgentReviewsRequestObject struct {
+	Params ListAgentReviewsParams
+}
+
+type ListAgentReviewsResponseObject interface {
+	VisitListAgentReviewsResponse(w http.ResponseWriter) error
+}
+
+type ListAgentReviews200JSONResponse AgentReviewPage
+
+func (response ListAgentReviews200JSONResponse) VisitListAgentReviewsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgentReviewsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListAgentReviewsdefaultApplicationProblemPlusJSONResponse) VisitListAgentReviewsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgentReviewRequestObject struct {
+	RecordID RecordID `json:"record_id"`
+}
+
+type GetAgentReviewResponseObject interface {
+	VisitGetAgentReviewResponse(w http.ResponseWriter) error
+}
+
+type GetAgentReview200JSONResponse AgentReview
+
+func (response GetAgentReview200JSONResponse) VisitGetAgentReviewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgentReviewdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetAgentReviewdefaultApplicationProblemPlusJSONResponse) VisitGetAgentReviewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideAgentReviewRequestObject struct {
+	RecordID RecordID `json:"record_id"`
+	Params   DecideAgentReviewParams
+	Body     *DecideAgentReviewJSONRequestBody
+}
+
+type DecideAgentReviewResponseObject interface {
+	VisitDecideAgentReviewResponse(w http.ResponseWriter) error
+}
+
+type DecideAgentReview204ResponseHeaders struct {
+	IdempotencyReplayed *string
+}
+
+type DecideAgentReview204Response struct {
+	Headers DecideAgentReview204ResponseHeaders
+}
+
+func (response DecideAgentReview204Response) VisitDecideAgentReviewResponse(w http.ResponseWriter) error {
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(204)
+	return nil
+}
+
+type DecideAgentReview403ApplicationProblemPlusJSONResponse struct {
+	ProblemApplicationProblemPlusJSONResponse
+}
+
+func (response DecideAgentReview403ApplicationProblemPlusJSONResponse) VisitDecideAgentReviewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(403)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideAgentReview409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response DecideAgentReview409ApplicationProblemPlusJSONResponse) VisitDecideAgentReviewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DecideAgentReviewdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DecideAgentReviewdefaultApplicationProblemPlusJSONResponse) VisitDecideAgentReviewResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EndAgentSessionRequestObject struct {
+}
+
+type EndAgentSessionResponseObject interface {
+	VisitEndAgentSessionResponse(w http.ResponseWriter) error
+}
+
+type EndAgentSession204Response struct {
+}
+
+func (response EndAgentSession204Response) VisitEndAgentSessionResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type EndAgentSessiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response EndAgentSessiondefaultApplicationProblemPlusJSONResponse) VisitEndAgentSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgentSessionRequestObject struct {
+}
+
+type GetAgentSessionResponseObject interface {
+	VisitGetAgentSessionResponse(w http.ResponseWriter) error
+}
+
+type GetAgentSession200JSONResponse AgentSession
+
+func (response GetAgentSession200JSONResponse) VisitGetAgentSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgentSessiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetAgentSessiondefaultApplicationProblemPlusJSONResponse) VisitGetAgentSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartAgentSessionRequestObject struct {
+	Body *StartAgentSessionJSONRequestBody
+}
+
+type StartAgentSessionResponseObject interface {
+	VisitStartAgentSessionResponse(w http.ResponseWriter) error
+}
+
+type StartAgentSession201ResponseHeaders struct {
+	Location string
+}
+
+type StartAgentSession201JSONResponse struct {
+	Body    StartedAgentSession
+	Headers StartAgentSession201ResponseHeaders
+}
+
+func (response StartAgentSession201JSONResponse) VisitStartAgentSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartAgentSession401ApplicationProblemPlusJSONResponse struct {
+	ProblemApplicationProblemPlusJSONResponse
+}
+
+func (response StartAgentSession401ApplicationProblemPlusJSONResponse) VisitStartAgentSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(401)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartAgentSession429ApplicationProblemPlusJSONResponse struct {
+	ThrottledApplicationProblemPlusJSONResponse
+}
+
+func (response StartAgentSession429ApplicationProblemPlusJSONResponse) VisitStartAgentSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartAgentSessiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response StartAgentSessiondefaultApplicationProblemPlusJSONResponse) VisitStartAgentSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgentsRequestObject struct {
+	Params ListAgentsParams
+}
+
+type ListAgentsResponseObject interface {
+	VisitListAgentsResponse(w http.ResponseWriter) error
+}
+
+type ListAgents200JSONResponse AgentPage
+
+func (response ListAgents200JSONResponse) VisitListAgentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAgentsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListAgentsdefaultApplicationProblemPlusJSONResponse) VisitListAgentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAgentRequestObject struct {
+	Params CreateAgentParams
+	Body   *CreateAgentJSONRequestBody
+}
+
+type CreateAgentResponseObject interface {
+	VisitCreateAgentResponse(w http.ResponseWriter) error
+}
+
+type CreateAgent201ResponseHeaders struct {
+	IdempotencyReplayed *string
+	Location            string
+}
+
+type CreateAgent201JSONResponse struct {
+	Body    Agent
+	Headers CreateAgent201ResponseHeaders
+}
+
+func (response CreateAgent201JSONResponse) VisitCreateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAgent422ApplicationProblemPlusJSONResponse struct {
+	RefusedApplicationProblemPlusJSONResponse
+}
+
+func (response CreateAgent422ApplicationProblemPlusJSONResponse) VisitCreateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateAgentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateAgentdefaultApplicationProblemPlusJSONResponse) VisitCreateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgentRequestObject struct {
+	AgentID AgentID `json:"agent_id"`
+}
+
+type GetAgentResponseObject interface {
+	VisitGetAgentResponse(w http.ResponseWriter) error
+}
+
+type GetAgent200ResponseHeaders struct {
+	ETag string
+}
+
+type GetAgent200JSONResponse struct {
+	Body    AgentDetails
+	Headers GetAgent200ResponseHeaders
+}
+
+func (response GetAgent200JSONResponse) VisitGetAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetAgentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetAgentdefaultApplicationProblemPlusJSONResponse) VisitGetAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAgentRequestObject struct {
+	AgentID AgentID `json:"agent_id"`
+	Params  UpdateAgentParams
+	Body    *UpdateAgentJSONRequestBody
+}
+
+type UpdateAgentResponseObject interface {
+	VisitUpdateAgentResponse(w http.ResponseWriter) error
+}
+
+type UpdateAgent200ResponseHeaders struct {
+	ETag                string
+	IdempotencyReplayed *string
+}
+
+type UpdateAgent200JSONResponse struct {
+	Body    Agent
+	Headers UpdateAgent200ResponseHeaders
+}
+
+func (response UpdateAgent200JSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("ETag", fmt.Sprint(response.Headers.ETag))
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAgent412ApplicationProblemPlusJSONResponse struct {
+	ProblemApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateAgent412ApplicationProblemPlusJSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(412)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAgent422ApplicationProblemPlusJSONResponse struct {
+	RefusedApplicationProblemPlusJSONResponse
+}
+
+func (response UpdateAgent422ApplicationProblemPlusJSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type UpdateAgentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response UpdateAgentdefaultApplicationProblemPlusJSONResponse) VisitUpdateAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddAgentExceptionRequestObject struct {
+	AgentID AgentID `json:"agent_id"`
+	Params  AddAgentExceptionParams
+	Body    *AddAgentExceptionJSONRequestBody
+}
+
+type AddAgentExceptionResponseObject interface {
+	VisitAddAgentExceptionResponse(w http.ResponseWriter) error
+}
+
+type AddAgentException201ResponseHeaders struct {
+	IdempotencyReplayed *string
+	Location            string
+}
+
+type AddAgentException201JSONResponse struct {
+	Body    DisplacedAppointments
+	Headers AddAgentException201ResponseHeaders
+}
+
+func (response AddAgentException201JSONResponse) VisitAddAgentExceptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AddAgentExceptiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AddAgentExceptiondefaultApplicationProblemPlusJSONResponse) VisitAddAgentExceptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RemoveAgentExceptionRequestObject struct {
+	AgentID     AgentID     `json:"agent_id"`
+	ExceptionID ExceptionID `json:"exception_id"`
+	Params      RemoveAgentExceptionParams
+}
+
+type RemoveAgentExceptionResponseObject interface {
+	VisitRemoveAgentExceptionResponse(w http.ResponseWriter) error
+}
+
+type RemoveAgentException204ResponseHeaders struct {
+	IdempotencyReplayed *string
+}
+
+type RemoveAgentException204Response struct {
+	Headers RemoveAgentException204ResponseHeaders
+}
+
+func (response RemoveAgentException204Response) VisitRemoveAgentExceptionResponse(w http.ResponseWriter) error {
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(204)
+	return nil
+}
+
+type RemoveAgentExceptiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RemoveAgentExceptiondefaultApplicationProblemPlusJSONResponse) VisitRemoveAgentExceptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetAgentHoursRequestObject struct {
+	AgentID AgentID `json:"agent_id"`
+	Params  SetAgentHoursParams
+	Body    *SetAgentHoursJSONRequestBody
+}
+
+type SetAgentHoursResponseObject interface {
+	VisitSetAgentHoursResponse(w http.ResponseWriter) error
+}
+
+type SetAgentHours200ResponseHeaders struct {
+	IdempotencyReplayed *string
+}
+
+type SetAgentHours200JSONResponse struct {
+	Body    AgentHoursPreview
+	Headers SetAgentHours200ResponseHeaders
+}
+
+func (response SetAgentHours200JSONResponse) VisitSetAgentHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SetAgentHoursdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SetAgentHoursdefaultApplicationProblemPlusJSONResponse) VisitSetAgentHoursResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetireAgentRequestObject struct {
+	AgentID AgentID `json:"agent_id"`
+	Params  RetireAgentParams
+	Body    *RetireAgentJSONRequestBody
+}
+
+type RetireAgentResponseObject interface {
+	VisitRetireAgentResponse(w http.ResponseWriter) error
+}
+
+type RetireAgent200ResponseHeaders struct {
+	IdempotencyReplayed *string
+}
+
+type RetireAgent200JSONResponse struct {
+	Body    DisplacedAppointments
+	Headers RetireAgent200ResponseHeaders
+}
+
+func (response RetireAgent200JSONResponse) VisitRetireAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RetireAgentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RetireAgentdefaultApplicationProblemPlusJSONResponse) VisitRetireAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EnrolAgentRequestObject struct {
+	AgentID AgentID `json:"agent_id"`
+	Params  EnrolAgentParams
+	Body    *EnrolAgentJSONRequestBody
+}
+
+type EnrolAgentResponseObject interface {
+	VisitEnrolAgentResponse(w http.ResponseWriter) error
+}
+
+type EnrolAgent201ResponseHeaders struct {
+	IdempotencyReplayed *string
+	Location            string
+}
+
+type EnrolAgent201JSONResponse struct {
+	Body    AgentSecondFactor
+	Headers EnrolAgent201ResponseHeaders
+}
+
+func (response EnrolAgent201JSONResponse) VisitEnrolAgentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EnrolAgentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response EnrolAgentdefaultApplicationProblemPlusJSONResponse) VisitEnrolAgentResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -9993,6 +12534,66 @@ type StrictServerInterface interface {
 	// ResetPassword Mail a temporary password
 	// (POST /v1/accounts/{account_id}/password-reset)
 	ResetPassword(ctx context.Context, request ResetPasswordRequestObject) (ResetPasswordResponseObject, error)
+	// PreviewAgentHours When windows of hours would begin next; nothing is changed
+	// (POST /v1/agent-hours/preview)
+	PreviewAgentHours(ctx context.Context, request PreviewAgentHoursRequestObject) (PreviewAgentHoursResponseObject, error)
+	// ReportAgentAbsence Close a time of one's own
+	// (POST /v1/agent/absences)
+	ReportAgentAbsence(ctx context.Context, request ReportAgentAbsenceRequestObject) (ReportAgentAbsenceResponseObject, error)
+	// ListAgentAppointments The agent's appointments on a day, in order of time
+	// (GET /v1/agent/appointments)
+	ListAgentAppointments(ctx context.Context, request ListAgentAppointmentsRequestObject) (ListAgentAppointmentsResponseObject, error)
+	// GetAgentAppointment What the agent needs to hold a session
+	// (GET /v1/agent/appointments/{appointment_id})
+	GetAgentAppointment(ctx context.Context, request GetAgentAppointmentRequestObject) (GetAgentAppointmentResponseObject, error)
+	// RecordAgentOutcome Record how a session went, once
+	// (POST /v1/agent/appointments/{appointment_id}/outcome)
+	RecordAgentOutcome(ctx context.Context, request RecordAgentOutcomeRequestObject) (RecordAgentOutcomeResponseObject, error)
+	// ListAgentReviews Passes that wait for another agent to confirm them, oldest first
+	// (GET /v1/agent/reviews)
+	ListAgentReviews(ctx context.Context, request ListAgentReviewsRequestObject) (ListAgentReviewsResponseObject, error)
+	// GetAgentReview A pass that waits, with the account's name and the one that the document displays
+	// (GET /v1/agent/reviews/{record_id})
+	GetAgentReview(ctx context.Context, request GetAgentReviewRequestObject) (GetAgentReviewResponseObject, error)
+	// DecideAgentReview Confirm a pass, or reject it
+	// (POST /v1/agent/reviews/{record_id})
+	DecideAgentReview(ctx context.Context, request DecideAgentReviewRequestObject) (DecideAgentReviewResponseObject, error)
+	// EndAgentSession Log out
+	// (DELETE /v1/agent/session)
+	EndAgentSession(ctx context.Context, request EndAgentSessionRequestObject) (EndAgentSessionResponseObject, error)
+	// GetAgentSession The session that calls, and its agent
+	// (GET /v1/agent/session)
+	GetAgentSession(ctx context.Context, request GetAgentSessionRequestObject) (GetAgentSessionResponseObject, error)
+	// StartAgentSession Log in with the client certificate and a one-time password
+	// (POST /v1/agent/session)
+	StartAgentSession(ctx context.Context, request StartAgentSessionRequestObject) (StartAgentSessionResponseObject, error)
+	// ListAgents Proofing agents, retired ones among them
+	// (GET /v1/agents)
+	ListAgents(ctx context.Context, request ListAgentsRequestObject) (ListAgentsResponseObject, error)
+	// CreateAgent Add a proofing agent, who has no hours and no second factor yet
+	// (POST /v1/agents)
+	CreateAgent(ctx context.Context, request CreateAgentRequestObject) (CreateAgentResponseObject, error)
+	// GetAgent A proofing agent, with hours and exceptions
+	// (GET /v1/agents/{agent_id})
+	GetAgent(ctx context.Context, request GetAgentRequestObject) (GetAgentResponseObject, error)
+	// UpdateAgent Change a proofing agent
+	// (PUT /v1/agents/{agent_id})
+	UpdateAgent(ctx context.Context, request UpdateAgentRequestObject) (UpdateAgentResponseObject, error)
+	// AddAgentException Change an agent's hours once - a holiday, a closed time (an absence), or an extra opening
+	// (POST /v1/agents/{agent_id}/exceptions)
+	AddAgentException(ctx context.Context, request AddAgentExceptionRequestObject) (AddAgentExceptionResponseObject, error)
+	// RemoveAgentException Take an exception back
+	// (DELETE /v1/agents/{agent_id}/exceptions/{exception_id})
+	RemoveAgentException(ctx context.Context, request RemoveAgentExceptionRequestObject) (RemoveAgentExceptionResponseObject, error)
+	// SetAgentHours Replace an agent's weekly hours
+	// (PUT /v1/agents/{agent_id}/hours)
+	SetAgentHours(ctx context.Context, request SetAgentHoursRequestObject) (SetAgentHoursResponseObject, error)
+	// RetireAgent End an agent's work at once
+	// (POST /v1/agents/{agent_id}/retirement)
+	RetireAgent(ctx context.Context, request RetireAgentRequestObject) (RetireAgentResponseObject, error)
+	// EnrolAgent Give an agent a new second factor
+	// (POST /v1/agents/{agent_id}/second-factor)
+	EnrolAgent(ctx context.Context, request EnrolAgentRequestObject) (EnrolAgentResponseObject, error)
 	// VerifyAudit Check the audit chains
 	// (GET /v1/audit/verification)
 	VerifyAudit(ctx context.Context, request VerifyAuditRequestObject) (VerifyAuditResponseObject, error)
@@ -10438,6 +13039,725 @@ func (sh *strictHandler) ResetPassword(ctx *gin.Context, accountID AccountID, pa
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(ResetPasswordResponseObject); ok {
 		if err := validResponse.VisitResetPasswordResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PreviewAgentHours operation middleware
+func (sh *strictHandler) PreviewAgentHours(ctx *gin.Context) {
+	var request PreviewAgentHoursRequestObject
+
+	var body PreviewAgentHoursJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PreviewAgentHours(ctx, request.(PreviewAgentHoursRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PreviewAgentHours")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(PreviewAgentHoursResponseObject); ok {
+		if err := validResponse.VisitPreviewAgentHoursResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReportAgentAbsence operation middleware
+func (sh *strictHandler) ReportAgentAbsence(ctx *gin.Context, params ReportAgentAbsenceParams) {
+	var request ReportAgentAbsenceRequestObject
+
+	request.Params = params
+
+	var body ReportAgentAbsenceJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReportAgentAbsence(ctx, request.(ReportAgentAbsenceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReportAgentAbsence")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ReportAgentAbsenceResponseObject); ok {
+		if err := validResponse.VisitReportAgentAbsenceResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListAgentAppointments operation middleware
+func (sh *strictHandler) ListAgentAppointments(ctx *gin.Context, params ListAgentAppointmentsParams) {
+	var request ListAgentAppointmentsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAgentAppointments(ctx, request.(ListAgentAppointmentsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAgentAppointments")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListAgentAppointmentsResponseObject); ok {
+		if err := validResponse.VisitListAgentAppointmentsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetAgentAppointment operation middleware
+func (sh *strictHandler) GetAgentAppointment(ctx *gin.Context, appointmentID AppointmentID) {
+	var request GetAgentAppointmentRequestObject
+
+	request.AppointmentID = appointmentID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAgentAppointment(ctx, request.(GetAgentAppointmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAgentAppointment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetAgentAppointmentResponseObject); ok {
+		if err := validResponse.VisitGetAgentAppointmentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RecordAgentOutcome operation middleware
+func (sh *strictHandler) RecordAgentOutcome(ctx *gin.Context, appointmentID AppointmentID, params RecordAgentOutcomeParams) {
+	var request RecordAgentOutcomeRequestObject
+
+	request.AppointmentID = appointmentID
+	request.Params = params
+
+	var body RecordAgentOutcomeJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RecordAgentOutcome(ctx, request.(RecordAgentOutcomeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RecordAgentOutcome")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RecordAgentOutcomeResponseObject); ok {
+		if err := validResponse.VisitRecordAgentOutcomeResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListAgentReviews operation middleware
+func (sh *strictHandler) ListAgentReviews(ctx *gin.Context, params ListAgentReviewsParams) {
+	var request ListAgentReviewsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAgentReviews(ctx, request.(ListAgentReviewsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAgentReviews")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListAgentReviewsResponseObject); ok {
+		if err := validResponse.VisitListAgentReviewsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetAgentReview operation middleware
+func (sh *strictHandler) GetAgentReview(ctx *gin.Context, recordID RecordID) {
+	var request GetAgentReviewRequestObject
+
+	request.RecordID = recordID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAgentReview(ctx, request.(GetAgentReviewRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAgentReview")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetAgentReviewResponseObject); ok {
+		if err := validResponse.VisitGetAgentReviewResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DecideAgentReview operation middleware
+func (sh *strictHandler) DecideAgentReview(ctx *gin.Context, recordID RecordID, params DecideAgentReviewParams) {
+	var request DecideAgentReviewRequestObject
+
+	request.RecordID = recordID
+	request.Params = params
+
+	var body DecideAgentReviewJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DecideAgentReview(ctx, request.(DecideAgentReviewRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DecideAgentReview")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(DecideAgentReviewResponseObject); ok {
+		if err := validResponse.VisitDecideAgentReviewResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// EndAgentSession operation middleware
+func (sh *strictHandler) EndAgentSession(ctx *gin.Context) {
+	var request EndAgentSessionRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.EndAgentSession(ctx, request.(EndAgentSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "EndAgentSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(EndAgentSessionResponseObject); ok {
+		if err := validResponse.VisitEndAgentSessionResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetAgentSession operation middleware
+func (sh *strictHandler) GetAgentSession(ctx *gin.Context) {
+	var request GetAgentSessionRequestObject
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAgentSession(ctx, request.(GetAgentSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAgentSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetAgentSessionResponseObject); ok {
+		if err := validResponse.VisitGetAgentSessionResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// StartAgentSession operation middleware
+func (sh *strictHandler) StartAgentSession(ctx *gin.Context) {
+	var request StartAgentSessionRequestObject
+
+	var body StartAgentSessionJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StartAgentSession(ctx, request.(StartAgentSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StartAgentSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(StartAgentSessionResponseObject); ok {
+		if err := validResponse.VisitStartAgentSessionResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListAgents operation middleware
+func (sh *strictHandler) ListAgents(ctx *gin.Context, params ListAgentsParams) {
+	var request ListAgentsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAgents(ctx, request.(ListAgentsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAgents")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListAgentsResponseObject); ok {
+		if err := validResponse.VisitListAgentsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateAgent operation middleware
+func (sh *strictHandler) CreateAgent(ctx *gin.Context, params CreateAgentParams) {
+	var request CreateAgentRequestObject
+
+	request.Params = params
+
+	var body CreateAgentJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateAgent(ctx, request.(CreateAgentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateAgent")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CreateAgentResponseObject); ok {
+		if err := validResponse.VisitCreateAgentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetAgent operation middleware
+func (sh *strictHandler) GetAgent(ctx *gin.Context, agentID AgentID) {
+	var request GetAgentRequestObject
+
+	request.AgentID = agentID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetAgent(ctx, request.(GetAgentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetAgent")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetAgentResponseObject); ok {
+		if err := validResponse.VisitGetAgentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// UpdateAgent operation middleware
+func (sh *strictHandler) UpdateAgent(ctx *gin.Context, agentID AgentID, params UpdateAgentParams) {
+	var request UpdateAgentRequestObject
+
+	request.AgentID = agentID
+	request.Params = params
+
+	var body UpdateAgentJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.UpdateAgent(ctx, request.(UpdateAgentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "UpdateAgent")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(UpdateAgentResponseObject); ok {
+		if err := validResponse.VisitUpdateAgentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// AddAgentException operation middleware
+func (sh *strictHandler) AddAgentException(ctx *gin.Context, agentID AgentID, params AddAgentExceptionParams) {
+	var request AddAgentExceptionRequestObject
+
+	request.AgentID = agentID
+	request.Params = params
+
+	var body AddAgentExceptionJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AddAgentException(ctx, request.(AddAgentExceptionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AddAgentException")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(AddAgentExceptionResponseObject); ok {
+		if err := validResponse.VisitAddAgentExceptionResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RemoveAgentException operation middleware
+func (sh *strictHandler) RemoveAgentException(ctx *gin.Context, agentID AgentID, exceptionID ExceptionID, params RemoveAgentExceptionParams) {
+	var request RemoveAgentExceptionRequestObject
+
+	request.AgentID = agentID
+	request.ExceptionID = exceptionID
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RemoveAgentException(ctx, request.(RemoveAgentExceptionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RemoveAgentException")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RemoveAgentExceptionResponseObject); ok {
+		if err := validResponse.VisitRemoveAgentExceptionResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// SetAgentHours operation middleware
+func (sh *strictHandler) SetAgentHours(ctx *gin.Context, agentID AgentID, params SetAgentHoursParams) {
+	var request SetAgentHoursRequestObject
+
+	request.AgentID = agentID
+	request.Params = params
+
+	var body SetAgentHoursJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SetAgentHours(ctx, request.(SetAgentHoursRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SetAgentHours")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(SetAgentHoursResponseObject); ok {
+		if err := validResponse.VisitSetAgentHoursResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RetireAgent operation middleware
+func (sh *strictHandler) RetireAgent(ctx *gin.Context, agentID AgentID, params RetireAgentParams) {
+	var request RetireAgentRequestObject
+
+	request.AgentID = agentID
+	request.Params = params
+
+	var body RetireAgentJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RetireAgent(ctx, request.(RetireAgentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RetireAgent")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RetireAgentResponseObject); ok {
+		if err := validResponse.VisitRetireAgentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// EnrolAgent operation middleware
+func (sh *strictHandler) EnrolAgent(ctx *gin.Context, agentID AgentID, params EnrolAgentParams) {
+	var request EnrolAgentRequestObject
+
+	request.AgentID = agentID
+	request.Params = params
+
+	var body EnrolAgentJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.EnrolAgent(ctx, request.(EnrolAgentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "EnrolAgent")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(EnrolAgentResponseObject); ok {
+		if err := validResponse.VisitEnrolAgentResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

@@ -49,6 +49,14 @@ func (s *Store) EnrolAgent(ctx context.Context, agentID string, sealer Sealer, a
 	return secret, nil
 }
 
+// AgentForUpdate is an agent whom nobody else changes before the transaction ends. Fault: NoSuchThing.
+func (s *Store) AgentForUpdate(ctx context.Context, id string) (models.Agent, error) {
+	if err := s.lockAgent(ctx, id); err != nil {
+		return models.Agent{}, err
+	}
+	return s.Agent(ctx, id)
+}
+
 // AgentLogin is a certificate that was accepted, with a code.
 type AgentLogin struct {
 	AgentID     string // that the certificate names

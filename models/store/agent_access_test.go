@@ -108,7 +108,7 @@ func TestAgentWithoutAccess(t *testing.T) {
 	wantFault(t, err, models.AgentCodeWrong)
 	token, _, err := k.login(k.code(at), at)
 	storetest.Must(t, err)
-	_, err = k.st.RetireAgent(ctx, k.agent.ID, models.Actor{ID: "test"}, at)
+	_, err = k.st.RetireAgent(ctx, k.agent.ID, models.Actor{ID: "test"}, "left", at)
 	storetest.Must(t, err)
 	_, _, err = k.st.AgentBySession(ctx, token, certificate, at)
 	wantFault(t, err, models.NotAuthenticated)
