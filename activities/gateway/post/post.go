@@ -1,4 +1,5 @@
-// Package post holds what printing and posting letters is made of, whoever does it (PRF-9).
+// Package post holds what printing and posting letters is made of, whoever does it (PRF-9). Sub-package rest calls a provider's HTTP API;
+// sub-package simulator is a stateful provider that speaks it.
 //
 // Every provider keeps these promises, and package posttest proves them:
 //   - A letter is posted once under an idempotency key; the same key with another letter is a models.IdempotencyKeyReused fault, no key is
@@ -10,6 +11,7 @@
 package post
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -20,7 +22,9 @@ import (
 
 // Provider prints and posts letters. It is safe for concurrent use.
 type Provider interface {
+	// Send has a letter printed and posted; ref is the provider's id of it.
 	Send(ctx context.Context, l Letter) (ref string, err error)
+	// Find looks for a letter that was taken.
 	Find(ctx context.Context, idempotencyKey string) (ref string, found bool, err error)
 }
 
@@ -35,3 +39,17 @@ func (l Letter) String() string               { return "letter " + l.Idempotency
 func (l Letter) Format(f fmt.State, _ rune)   { _, _ = io.WriteString(f, l.String()) }
 func (l Letter) LogValue() slog.Value         { return slog.StringValue(l.String()) }
 func (l Letter) MarshalJSON() ([]byte, error) { return fmt.Appendf(nil, "%q", l.String()), nil }
+
+// Check refuses what no provider should be asked.
+func (l Letter) Check() error {
+	switch {
+	case l.IdempotencyKey == "":
+		return models.IdempotencyKeyMissing.New("a letter needs an idempotency key")
+	case !bytes.HasPrefix(l.PDF, []byte("%PDF-")):
+		return models.InvalidRequest.New("a letter is a PDF")
+	case !l.To.Complete():
+		return models.PostalAddressNotUsable.New("the address is not complete")
+	default:
+		return nil
+	}
+}
