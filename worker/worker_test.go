@@ -20,7 +20,7 @@ func TestWorkerRefusesUnboundSteps(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "shipment.") || strings.Contains(err.Error(), "order.") {
 		t.Fatalf("got %v", err)
 	}
-	if _, err := New(engine, DevelopmentBuild, &activities.Orders{}, &activities.Credentials{}, &activities.Shipping{}, &activities.Refunds{}); err != nil {
+	if _, err := New(engine, DevelopmentBuild, &activities.Orders{}, &activities.Credentials{}, &activities.Shipping{}, &activities.Refunds{}, &activities.Proofing{}); err != nil {
 		t.Fatalf("a complete worker was refused: %v", err)
 	}
 }

@@ -45,6 +45,13 @@ type environment struct {
 	ProofingKey            string   `env:"TOKENDESK_PROOFING_KEY,unset"`
 	ProofingWebhookSecrets []string `env:"TOKENDESK_PROOFING_WEBHOOK_SECRET,unset" envSeparator:"," sandbox:""`
 
+	MeetingRoom string `env:"TOKENDESK_MEETING_ROOM"` // outside a sandbox this or the URL is set
+	MeetingURL  string `env:"TOKENDESK_MEETING_URL"`
+	MeetingKey  string `env:"TOKENDESK_MEETING_KEY,unset"`
+
+	PostURL string `env:"TOKENDESK_POST_URL" sandbox:""`
+	PostKey string `env:"TOKENDESK_POST_KEY,unset"`
+
 	InTransitAfter time.Duration `env:"TOKENDESK_SANDBOX_IN_TRANSIT_AFTER"`
 	DeliveredAfter time.Duration `env:"TOKENDESK_SANDBOX_DELIVERED_AFTER"`
 
@@ -80,6 +87,8 @@ func (e environment) config(api, work bool) app.Config {
 		Payment:  app.Payment{StripeKey: models.Secret(e.StripeKey), WebhookSecrets: secrets(e.StripeWebhookSecrets)},
 		Carrier:  app.Carrier{URL: e.CarrierURL, Key: models.Secret(e.CarrierKey), WebhookSecrets: secrets(e.CarrierWebhookSecrets)},
 		Proofing: app.Proofing{URL: e.ProofingURL, Key: models.Secret(e.ProofingKey), WebhookSecrets: secrets(e.ProofingWebhookSecrets)},
+		Meeting:  app.Meeting{Room: e.MeetingRoom, URL: e.MeetingURL, Key: models.Secret(e.MeetingKey)},
+		Post:     app.Post{URL: e.PostURL, Key: models.Secret(e.PostKey)},
 		Seller: documents.Seller{Name: e.SellerName, Email: e.SellerEmail, Address: models.Address{Name: e.SellerName, Line1: e.SellerStreet, City: e.SellerCity,
 			Region: e.SellerRegion, PostalCode: e.SellerPostcode, Country: e.SellerCountry}},
 		Bank:    documents.Bank{Holder: e.SellerName, Name: e.BankName, Routing: e.BankRouting, Account: e.BankAccount},

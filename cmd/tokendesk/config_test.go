@@ -140,6 +140,11 @@ func TestProductionIsComplete(t *testing.T) {
 	if len(full) < 10 {
 		t.Fatalf("only %d variables of production", len(full))
 	}
+	set(t, with(full)) // live video sessions have one of two places
+	if e, err = readEnvironment(); err != nil || e.complete() == nil || !strings.Contains(e.complete().Error(), "it has no TOKENDESK_MEETING_ROOM or TOKENDESK_MEETING_URL: ") {
+		t.Errorf("%v, %v", err, e.complete())
+	}
+	full["TOKENDESK_MEETING_URL"] = "given"
 	set(t, with(full))
 	if e, err = readEnvironment(); err != nil || e.complete() != nil {
 		t.Fatal(err, e.complete())

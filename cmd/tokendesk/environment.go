@@ -33,6 +33,9 @@ func (e environment) complete() error {
 			missing = append(missing, variable(field))
 		}
 	}
+	if e.MeetingRoom == "" && e.MeetingURL == "" {
+		missing = append(missing, "TOKENDESK_MEETING_ROOM or TOKENDESK_MEETING_URL")
+	}
 	if e.Sandbox || len(missing) == 0 {
 		return nil
 	}

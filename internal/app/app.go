@@ -129,11 +129,7 @@ func (a *App) startWorker(ctx context.Context) error {
 	composer := &activities.Composer{Store: a.store, Opener: a.keyring, From: a.cfg.Mail.From, Seller: a.cfg.Seller, Bank: a.cfg.Bank}
 	mailer := &activities.Mailer{Store: a.store, Composer: composer, Mail: a.gateways.mail}
 	refunds := &activities.Refunds{Store: a.store, Payments: a.gateways.payments}
-	w, err := worker.New(a.engine, a.cfg.BuildID,
-		&activities.Orders{Store: a.store, Payments: a.gateways.payments, Sealer: a.keyring},
-		&activities.Shipping{Store: a.store, Carrier: a.gateways.carrier, Calendar: calendar.Carrier(time.UTC)},
-		refunds,
-		&activities.Credentials{Store: a.store, Sealer: a.keyring, Hasher: password.New(password.Baseline, 4)})
+	w, err := worker.New(a.engine, a.cfg.BuildID, a.steps(refunds)...)
 	if err != nil {
 		return err
 	}
@@ -144,6 +140,17 @@ func (a *App) startWorker(ctx context.Context) error {
 	a.run(ctx, (&worker.Housekeeper{Store: a.store, Client: lifecycles, Mailer: mailer, Refunds: refunds, Clock: a.cfg.Clock, CodeClock: RealClock, Bell: &a.time.bell}).Run)
 	a.run(ctx, (&worker.Sealer{Store: a.store, Signer: a.signer, Clock: a.cfg.Clock, CheckpointFile: a.cfg.CheckpointFile}).Run)
 	return nil
+}
+
+// steps are what lifecycles ask for, with what they do it with.
+func (a *App) steps(refunds *activities.Refunds) []worker.Steps {
+	return []worker.Steps{
+		&activities.Orders{Store: a.store, Payments: a.gateways.payments, Sealer: a.keyring},
+		&activities.Shipping{Store: a.store, Carrier: a.gateways.carrier, Calendar: calendar.Carrier(time.UTC)},
+		refunds,
+		&activities.Credentials{Store: a.store, Sealer: a.keyring, Hasher: password.New(password.Baseline, 4)},
+		&activities.Proofing{Store: a.store, Identity: a.gateways.identity, Meetings: a.gateways.meetings, Post: a.gateways.post, Seller: a.cfg.Seller},
+	}
 }
 
 // listen takes the API's address first, so that simulators know where to push their webhooks.

@@ -32,6 +32,8 @@ type Config struct {
 	Payment  Payment
 	Carrier  Carrier
 	Proofing Proofing
+	Meeting  Meeting
+	Post     Post
 	Seller   documents.Seller
 	Bank     documents.Bank
 
@@ -73,6 +75,19 @@ type Proofing struct {
 	URL            string // empty: the simulator, in a sandbox only
 	Key            models.Secret
 	WebhookSecrets []models.Secret // all that are valid now
+}
+
+// Meeting says where live video sessions are held (PRF-5): in rooms that are always there, or in rooms that an API makes.
+type Meeting struct {
+	Room string // https; may hold {agent}. Empty: URL says where
+	URL  string // empty, and no Room: the simulator, in a sandbox only
+	Key  models.Secret
+}
+
+// Post says who prints and posts letters (PRF-4).
+type Post struct {
+	URL string // empty: the simulator, in a sandbox only
+	Key models.Secret
 }
 
 // AutoDelivery lets the sandbox's carrier move parcels by itself. Zero: only when told to.

@@ -14,8 +14,10 @@ import (
 	"tokendesk/activities/gateway/mail/events"
 	"tokendesk/activities/gateway/mail/mailbox"
 	"tokendesk/activities/gateway/mail/smtp"
+	"tokendesk/activities/gateway/meeting"
 	paymentsim "tokendesk/activities/gateway/payment/simulator"
 	"tokendesk/activities/gateway/payment/stripe"
+	"tokendesk/activities/gateway/post"
 	"tokendesk/activities/gateway/proofing"
 	proofingrest "tokendesk/activities/gateway/proofing/rest"
 	proofingsim "tokendesk/activities/gateway/proofing/simulator"
@@ -35,6 +37,8 @@ type gateways struct {
 		api.CarrierWebhooks
 	}
 	identity   proofing.Provider
+	meetings   meeting.Provider
+	post       post.Provider
 	mail       *smtp.Sender
 	mailEvents *events.Webhook
 	sandbox    *sandbox.Store
@@ -61,7 +65,7 @@ func (a *App) openGateways(ctx context.Context) (err error) {
 		}
 		a.gateways.pages = http.NewServeMux()
 	}
-	for _, open := range []func(context.Context) error{a.openPayments, a.openCarrier, a.openProofing, a.openMail} {
+	for _, open := range []func(context.Context) error{a.openPayments, a.openCarrier, a.openProofing, a.openMeetings, a.openPost, a.openMail} {
 		if err := open(ctx); err != nil {
 			return err
 		}

@@ -30,6 +30,7 @@ func (c *town) refusals(t *testing.T) {
 	production.project = project(t, cli.WithEnv([]string{"POSTGRES_PASSWORD=a", "TOKENDESK_DB_PASSWORD=b", "TEMPORAL_DB_PASSWORD=c", "TOKENDESK_SMTP_HOST=mail.example",
 		"STRIPE_WEBHOOK_SECRET=whsec", "TOKENDESK_CARRIER_WEBHOOK_SECRET=carrier", "TOKENDESK_PROOFING_WEBHOOK_SECRET=proofing"})) // what the compose file itself demands, no more
 	complete := []string{"TOKENDESK_SANDBOX=false", "TOKENDESK_CREATE_KEYS=false", "STRIPE_SECRET_KEY=sk_live_never", "TOKENDESK_CARRIER_URL=http://127.0.0.1:1", "TOKENDESK_PROOFING_URL=http://127.0.0.1:1",
+		"TOKENDESK_MEETING_ROOM=https://video.example", "TOKENDESK_POST_URL=http://127.0.0.1:1",
 		"TOKENDESK_MAIL_FROM=a@b.example", "TOKENDESK_SELLER_NAME=S", "TOKENDESK_SELLER_STREET=S", "TOKENDESK_SELLER_CITY=S", "TOKENDESK_SELLER_POSTCODE=1",
 		"TOKENDESK_SELLER_COUNTRY=US", "TOKENDESK_SELLER_EMAIL=s@b.example", "TOKENDESK_BANK_NAME=B", "TOKENDESK_BANK_ROUTING=1", "TOKENDESK_BANK_ACCOUNT=1"}
 	empty := filepath.Join(t.TempDir(), "none.json")

@@ -42,7 +42,7 @@ func newShop(t *testing.T) *shop {
 	s.builds = worker.NewDeployment(s.engine, enginetest.Namespace)
 	s.buyer = storetest.Account(t, s.st)
 	s.steps = []worker.Steps{&activities.Orders{Store: s.st, Sealer: s.ring}, &activities.Shipping{Store: s.st}, &activities.Refunds{Store: s.st},
-		&activities.Credentials{Store: s.st, Sealer: s.ring, Hasher: storetest.Hasher}}
+		&activities.Credentials{Store: s.st, Sealer: s.ring, Hasher: storetest.Hasher}, &activities.Proofing{Store: s.st}}
 	return s
 }
 
