@@ -43,6 +43,8 @@ func input(l models.Lifecycle, id string) (any, error) {
 		return CredentialInput{ID: id}, nil
 	case models.RefundLifecycle:
 		return RefundInput{ID: id}, nil
+	case models.ProofingLifecycle:
+		return ProofingInput{ID: id}, nil
 	}
 	return nil, fmt.Errorf("no lifecycle is called %q", l)
 }

@@ -117,6 +117,9 @@ func (s *Store) performOfProofing(ctx context.Context, c *models.ProofingCase, f
 		if err := s.moveProofing(ctx, c, models.EndSelfService, at, nil); err != nil {
 			return err
 		}
+		if err := s.auditProofing(ctx, *c, "proofing.timed_out", models.SystemActor(models.ProofingLifecycle).ID, nil, at); err != nil {
+			return err
+		}
 		return s.tellProofed(ctx, *c, models.NoticeProofingNudge, m.Key, nil, at)
 	case models.AppointmentReminder:
 		return s.tellProofed(ctx, *c, models.NoticeAppointmentAhead, m.Key, map[string]string{"appointment": f.Booked.ID}, at)
