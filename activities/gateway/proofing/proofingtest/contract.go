@@ -27,7 +27,7 @@ type Subject struct {
 
 // Identity is what applicants of the contract give; no provider may show any of it where it does not belong.
 var Identity = proofing.Applicant{Name: proofing.Name{First: "Zelda", Middle: "Quillon"},
-	Address:   models.Address{Name: "Zelda Quillon Passes", Line1: "4711 Larkspur Terrace", City: "Walla Walla", Region: "WA", PostalCode: "99362", Country: "US"},
+	Address:   models.Address{Name: "Zelda Quillon Passes", Line1: "4711 Larkspur Terrace", City: "Wenatchee", Region: "WA", PostalCode: "98801", Country: "US"},
 	BirthDate: "1961-07-23", Phone: "+15095550142", SSNLast4: "6789",
 	Limits: proofing.Limits{Questions: true, AtLeast: 4, Options: 5, Attempts: 3, Seconds: 60}}
 

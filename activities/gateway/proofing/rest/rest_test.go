@@ -139,7 +139,7 @@ func TestRequests(t *testing.T) {
 	gateway, ctx := rest.New(rest.Config{URL: server.URL + "/", APIKey: "k"}), t.Context()
 	for want, call := range map[string]func() error{
 		`POST /v1/sessions Bearer k proofing/pc_1/1 {"reference":"pc_proofing/pc_1/1","name":{"first":"Zelda","middle":"Quillon","last":"Passes"},` +
-			`"address":{"name":"Zelda Quillon Passes","street1":"4711 Larkspur Terrace","city":"Walla Walla","state":"WA","zip":"99362","country":"US"},` +
+			`"address":{"name":"Zelda Quillon Passes","street1":"4711 Larkspur Terrace","city":"Wenatchee","state":"WA","zip":"98801","country":"US"},` +
 			`"birth_date":"1961-07-23","phone":"+15095550142","ssn_last4":"6789",` +
 			`"limits":{"questions":true,"at_least":4,"options":5,"attempts":3,"seconds_per_question":60}}`: func() error {
 			_, err := gateway.Start(ctx, proofingtest.Applicant("proofing/pc_1/1", "Passes"))

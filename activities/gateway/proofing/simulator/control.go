@@ -127,13 +127,12 @@ func (s *Simulator) press(do func(ctx context.Context, ref string) (proofing.Ses
 			sandbox.Answer(w, 0, nil, models.InvalidRequest.New("another site asks for this"))
 			return
 		}
-		ref := r.PathValue("ref")
-		_, err := do(r.Context(), ref)
+		session, err := do(r.Context(), r.PathValue("ref"))
 		if err != nil || wantsJSON(r) {
 			s.answerView(w, r, err)
 			return
 		}
-		http.Redirect(w, r, Path+"sessions/"+ref, http.StatusSeeOther)
+		http.Redirect(w, r, Path+"sessions/"+session.Ref, http.StatusSeeOther)
 	}
 }
 

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"context"
 	"crypto/subtle"
 	"errors"
 	"net/http"
@@ -28,63 +29,59 @@ func (s *Simulator) handleAPI(mux *http.ServeMux) {
 			sandbox.Answer(w, status, given, nil)
 		})
 	}
-	handle(http.MethodPost, "", http.StatusCreated, func(w http.ResponseWriter, r *http.Request) (any, error) {
-		var in wire.Applicant
-		if err := sandbox.Read(w, r, &in); err != nil {
-			return nil, err
-		}
-		return sessionOf(s.Start(r.Context(), in.Applicant(r.Header.Get("Idempotency-Key"))))
-	})
+	handle(http.MethodPost, "", http.StatusCreated, taking(func(r *http.Request, in wire.Applicant) (proofing.Session, error) {
+		return s.Start(r.Context(), in.Applicant(r.Header.Get("Idempotency-Key")))
+	}))
 	handle(http.MethodGet, "/{ref}", http.StatusOK, func(_ http.ResponseWriter, r *http.Request) (any, error) {
-		return sessionOf(s.Fetch(r.Context(), r.PathValue("ref")))
+		session, err := s.Fetch(r.Context(), r.PathValue("ref"))
+		return wire.SessionOf(session), err
 	})
-	handle(http.MethodPost, "/{ref}/ssn", http.StatusOK, func(w http.ResponseWriter, r *http.Request) (any, error) {
-		var in wire.SSN
-		if err := sandbox.Read(w, r, &in); err != nil {
-			return nil, err
-		}
-		return sessionOf(s.GiveSSN(r.Context(), r.PathValue("ref"), models.Secret(in.SSN)))
-	})
+	handle(http.MethodPost, "/{ref}/ssn", http.StatusOK, taking(func(r *http.Request, in wire.SSN) (proofing.Session, error) {
+		return s.GiveSSN(r.Context(), r.PathValue("ref"), models.Secret(in.SSN))
+	}))
 	handle(http.MethodPost, "/{ref}/questions", http.StatusOK, func(_ http.ResponseWriter, r *http.Request) (any, error) {
 		set, err := s.Questions(r.Context(), r.PathValue("ref"))
 		return wire.QuestionsOf(set), err
 	})
-	handle(http.MethodPost, "/{ref}/answers", http.StatusOK, func(w http.ResponseWriter, r *http.Request) (any, error) {
-		var in wire.Answers
-		if err := sandbox.Read(w, r, &in); err != nil {
-			return nil, err
-		}
-		return sessionOf(s.Answer(r.Context(), r.PathValue("ref"), in.Set, in.Answers))
-	})
-	handle(http.MethodPost, "/{ref}/capture", http.StatusOK, func(w http.ResponseWriter, r *http.Request) (any, error) {
-		var in wire.Capture
-		if err := sandbox.Read(w, r, &in); err != nil {
-			return nil, err
-		}
-		return sessionOf(s.SendCapture(r.Context(), r.PathValue("ref"), models.Secret(in.Phone)))
-	})
+	handle(http.MethodPost, "/{ref}/answers", http.StatusOK, taking(func(r *http.Request, in wire.Answers) (proofing.Session, error) {
+		return s.Answer(r.Context(), r.PathValue("ref"), in.Set, in.Answers)
+	}))
+	handle(http.MethodPost, "/{ref}/capture", http.StatusOK, taking(func(r *http.Request, in wire.Capture) (proofing.Session, error) {
+		return s.SendCapture(r.Context(), r.PathValue("ref"), models.Secret(in.Phone))
+	}))
 	handle(http.MethodGet, "/{ref}/located-address", http.StatusOK, func(_ http.ResponseWriter, r *http.Request) (any, error) {
 		address, err := s.Located(r.Context(), r.PathValue("ref"))
 		return wire.AddressOf(address), err
 	})
-	for path, call := range map[string]func(r *http.Request) error{
-		"/{ref}/cancel": func(r *http.Request) error { return s.Cancel(r.Context(), r.PathValue("ref")) },
-		"/{ref}/redact": func(r *http.Request) error { return s.Redact(r.Context(), r.PathValue("ref")) },
-	} {
-		handle(http.MethodPost, path, http.StatusOK, func(_ http.ResponseWriter, r *http.Request) (any, error) {
-			if err := call(r); err != nil {
-				return nil, err
-			}
-			c, err := s.load(r.Context(), s.store.Pool, r.PathValue("ref"))
-			if err != nil {
-				return nil, err
-			}
-			return wire.SessionOf(c.session()), nil
-		})
+	handle(http.MethodPost, "/{ref}/cancel", http.StatusOK, s.ending(s.Cancel))
+	handle(http.MethodPost, "/{ref}/redact", http.StatusOK, s.ending(s.Redact))
+}
+
+// taking reads the body of a request for a call that changes a session.
+func taking[T any](call func(r *http.Request, in T) (proofing.Session, error)) func(http.ResponseWriter, *http.Request) (any, error) {
+	return func(w http.ResponseWriter, r *http.Request) (any, error) {
+		var in T
+		if err := sandbox.Read(w, r, &in); err != nil {
+			return nil, err
+		}
+		session, err := call(r, in)
+		return wire.SessionOf(session), err
 	}
 }
 
-func sessionOf(session proofing.Session, err error) (any, error) { return wire.SessionOf(session), err }
+// ending shows a session after a call that tells nothing about it.
+func (s *Simulator) ending(call func(ctx context.Context, ref string) error) func(http.ResponseWriter, *http.Request) (any, error) {
+	return func(_ http.ResponseWriter, r *http.Request) (any, error) {
+		if err := call(r.Context(), r.PathValue("ref")); err != nil {
+			return nil, err
+		}
+		c, err := s.load(r.Context(), s.store.Pool, r.PathValue("ref"))
+		if err != nil {
+			return nil, err
+		}
+		return wire.SessionOf(c.session()), nil
+	}
+}
 
 func (s *Simulator) admitted(r *http.Request) bool {
 	want := s.config.APIKey.Reveal()

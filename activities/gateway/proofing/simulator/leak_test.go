@@ -25,10 +25,14 @@ import (
 	"tokendesk/models"
 )
 
-// planted is what the applicants of the contract give, in every spelling that it could be found in.
+// somebody is a last name that is no test person's.
+const somebody = "Quillfeather"
+
+// planted is what the applicants of the contract give, in every spelling that it could be found in. What is so short that it
+// could be there by chance is left out.
 func planted() []string {
 	var all []string
-	for _, text := range []string{"219-45-6789", "219456789", "45-6789", "1961-07-23", "+15095550142", "5095550142", "5095550199", "Zelda", "Quillon", "Larkspur", "Walla", "99362"} {
+	for _, text := range []string{"219-45-6789", "219456789", "45-6789", "1961-07-23", "+15095550142", "5095550142", "5095550199", "Zelda", "Quillon", "Larkspur", "Wenatchee", somebody} {
 		all = append(all, text, hex.EncodeToString([]byte(text)), base64.StdEncoding.EncodeToString([]byte(text)))
 	}
 	return append(all, `"6789"`, hex.EncodeToString([]byte(`"6789"`)))
@@ -36,8 +40,9 @@ func planted() []string {
 
 func wantNone(t *testing.T, where, text string) {
 	t.Helper()
+	lower := strings.ToLower(text)
 	for _, leak := range planted() {
-		if strings.Contains(text, leak) {
+		if strings.Contains(lower, strings.ToLower(leak)) {
 			t.Errorf("%s holds %q: %.400s", where, leak, text)
 		}
 	}
@@ -138,8 +143,8 @@ func TestNothingIsKept(t *testing.T) {
 	for name, provider := range map[string]proofing.Provider{"in process": office, "over HTTP": overHTTP(t, office, "key")} {
 		t.Run(name, func(t *testing.T) {
 			var errs []error
-			for _, person := range []string{"Passes", "Asked", "Needsssn", "Located", "Unlocated", "Misnamed", "Unreadable", "Repeats", "Disorder", "Slow", "Timeout", "Unreachable", "Muster"} {
-				errs = append(errs, live(t, store, office, provider, name+"/"+person, person)...)
+			for i, person := range []string{"Passes", "Asked", "Needsssn", "Located", "Unlocated", "Misnamed", "Unreadable", "Repeats", "Disorder", "Slow", "Timeout", "Unreachable", somebody} {
+				errs = append(errs, live(t, store, office, provider, fmt.Sprintf("%s: %d", name, i), person)...)
 			}
 			if len(errs) < 100 {
 				t.Fatalf("only %d errors", len(errs))
@@ -158,7 +163,7 @@ func TestNothingIsKept(t *testing.T) {
 	}
 	kept := tables(t, store)
 	// The search would find them: references and webhooks are in there, sealed data is.
-	for _, there := range []string{"proofings: ", "calls: ", "webhooks: ", "pc_in process/Passes", hex.EncodeToString([]byte(`"type":"session.ended"`))} {
+	for _, there := range []string{"proofings: ", "calls: ", "webhooks: ", "pc_in process: 0", hex.EncodeToString([]byte(`"type":"session.ended"`))} {
 		if !strings.Contains(kept, there) {
 			t.Fatalf("the tables do not hold %q", there)
 		}

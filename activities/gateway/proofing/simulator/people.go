@@ -37,7 +37,7 @@ const (
 	haste    = 30 * time.Minute // lifetime of Timeout's session
 )
 
-// people are the scripts. Everybody else is verified after the pictures.
+// people are the scripts, see docs/identity-provider.md. Everybody else is verified after the pictures.
 //
 // The right answer to a question is the option whose text has "yes" in it. Who has used up the sets without answering one rightly
 // is located, not verified.
