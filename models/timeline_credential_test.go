@@ -1,6 +1,7 @@
 package models_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -83,10 +84,21 @@ func TestCredentialTimeline(t *testing.T) {
 		"suspended by command: bounded by 60 days": {models.LifeFacts{ExpiresAt: vendorTime(t, "2027-03-10 15:30"), SuspendedAt: new(vendorTime(t, "2026-06-01 23:59"))}, long, `
 2026-07-01 00:00 revocation_reminder
 2026-07-16 00:00 revocation_reminder
-2026-07-27 00:00 last_invoice
 2026-07-28 00:00 revocation_reminder
-2026-07-30 17:00 last_renewal
 2026-08-01 00:00 credential_revoked`},
+		"suspended by command as renewal opens: by card only": {models.LifeFacts{ExpiresAt: vendorTime(t, "2027-03-10 15:30"), SuspendedAt: new(vendorTime(t, "2026-12-12 10:00"))}, long, `
+2027-01-11 00:00 revocation_reminder
+2027-01-26 00:00 revocation_reminder
+2027-02-07 00:00 revocation_reminder
+2027-02-08 00:00 expiry_notice
+2027-02-09 17:00 last_renewal
+2027-02-11 00:00 credential_revoked`},
+		"suspended by command before renewal opens, which it never does": {models.LifeFacts{ExpiresAt: vendorTime(t, "2027-03-10 15:30"), SuspendedAt: new(vendorTime(t, "2026-12-10 10:00"))}, long, `
+2027-01-09 00:00 revocation_reminder
+2027-01-24 00:00 revocation_reminder
+2027-02-05 00:00 revocation_reminder
+2027-02-08 00:00 expiry_notice
+2027-02-09 00:00 credential_revoked`},
 		"suspended late: the term's own revocation is earlier": {models.LifeFacts{ExpiresAt: vendorTime(t, "2027-03-10 15:30"), SuspendedAt: new(vendorTime(t, "2028-02-20 08:00"))},
 			vendorTime(t, "2028-02-20 09:00"), `
 2027-02-08 00:00 expiry_notice
@@ -115,6 +127,19 @@ func TestCredentialTimeline(t *testing.T) {
 				t.Errorf("got %s\nwant %s", got, c.want)
 			}
 		})
+	}
+}
+
+// An expiry notice promises no renewal where a suspension by command leads to the revocation before that opens (LIF-2, LIF-4).
+func TestExpiryNoticeWithoutRenewal(t *testing.T) {
+	p := models.DefaultPolicy()
+	for since, want := range map[string]string{"2026-12-10 10:00": "an expiry notice is mailed", "2026-12-12 10:00": "an expiry notice is mailed, and renewal opens"} {
+		f := models.LifeFacts{ExpiresAt: vendorTime(t, "2027-03-10 15:30"), SuspendedAt: new(vendorTime(t, since))}
+		for _, m := range models.CredentialTimeline(f, p, bankOf(p), vendorTime(t, since)) {
+			if m.Name == models.ExpiryNotice && m.What != want {
+				t.Errorf("suspended on %s: %q, want %q", since, m.What, want)
+			}
+		}
 	}
 }
 
@@ -170,36 +195,81 @@ func anyPolicy(r *rapid.T) models.Policy {
 	return p
 }
 
-// life lives a credential by hand, as the store does by guarded updates.
+// life lives a credential by hand, as the store does by guarded updates. What happened is written down by what it is about, not by the keys
+// under which the timeline looks it up.
 type life struct {
-	p         models.Policy
-	facts     models.LifeFacts
-	at        time.Time
-	term      time.Time // when term suspension was performed; zero: not
-	performed []models.Milestone
+	p       models.Policy
+	facts   models.LifeFacts
+	at      time.Time
+	done    map[string]time.Time // milestone and what it belongs to → the date that it had
+	newest  time.Time            // date of the milestone that was performed last at this moment
+	renewed bool
+	lifted  bool // a suspension by command
+}
+
+func (l *life) dates() models.LifeDates { return models.DatesOf(l.facts, l.p, bankOf(l.p)) }
+
+// about names a milestone by the term, or by the revocation and the day, that it belongs to.
+func (l *life) about(name models.MilestoneName, at time.Time) string {
+	switch name {
+	case models.RevocationReminder:
+		return fmt.Sprint(name, " of ", l.dates().Revocation.UTC(), " on ", at.UTC())
+	case models.CredentialRevokes:
+		return string(name)
+	}
+	return fmt.Sprint(name, " of ", l.facts.ExpiresAt.UTC())
 }
 
 func (l *life) advance(r *rapid.T) {
+	l.newest = time.Time{}
 	for {
-		tl := models.CredentialTimeline(l.facts, l.p, bankOf(l.p), l.at)
-		if !slices.IsSortedFunc(tl, func(a, b models.Milestone) int { return a.At.Compare(b.At) }) {
-			r.Fatalf("out of order: %s", described(tl))
-		}
-		due := tl.Performable(l.at)
+		due := models.CredentialTimeline(l.facts, l.p, bankOf(l.p), l.at).Performable(l.at)
 		if len(due) == 0 {
 			return
 		}
-		m := due[0]
-		if slices.Contains(l.facts.Performed, m.Key) {
-			r.Fatalf("%s is performed twice", m.Key)
-		}
-		l.facts.Performed = append(l.facts.Performed, m.Key)
-		l.performed = append(l.performed, m)
-		switch m.Name {
-		case models.TermSuspended:
-			l.term = m.At
-		case models.CredentialRevokes:
-			l.facts.Phase = models.CredentialRevoked
+		l.perform(r, due[0])
+	}
+}
+
+func (l *life) perform(r *rapid.T, m models.Milestone) {
+	what := l.about(m.Name, m.At)
+	switch _, before := l.done[what]; {
+	case before:
+		r.Fatalf("%s is performed twice", what)
+	case l.facts.Phase == models.CredentialRevoked:
+		r.Fatalf("%s comes after the revocation", what)
+	case m.At.After(l.at):
+		r.Fatalf("%s, which is on %s, is performed on %s", what, m.At, l.at)
+	case m.At.Before(l.newest):
+		r.Fatalf("%s, which is on %s, comes after what is on %s", what, m.At, l.newest)
+	}
+	l.done[what], l.newest = m.At, m.At
+	l.facts.Performed = append(l.facts.Performed, m.Key)
+	if m.Name == models.CredentialRevokes {
+		l.facts.Phase = models.CredentialRevoked
+	}
+}
+
+// checkNothingLost holds what has happened against the dates: whatever lies behind, up to the revocation, was performed, on its date.
+func (l *life) checkNothingLost(r *rapid.T) {
+	d := l.dates()
+	behind := map[string]time.Time{
+		l.about(models.ExpiryNotice, d.Notice): d.Notice, l.about(models.CredentialExpires, d.Expiry): d.Expiry,
+		l.about(models.TermSuspended, d.Suspension): d.Suspension, l.about(models.CredentialRevokes, d.Revocation): d.Revocation,
+	}
+	for _, days := range l.p.Life.Reminders {
+		at := models.StartOfDay(d.Revocation, -1-days, l.p.Location())
+		behind[l.about(models.RevocationReminder, at)] = at
+	}
+	for what, at := range behind {
+		performed, ok := l.done[what]
+		switch past := !at.After(l.at) && !at.After(d.Revocation); {
+		case past && !ok:
+			r.Fatalf("on %s, %s, which is on %s, is lost", l.at, what, at)
+		case past && !performed.Equal(at):
+			r.Fatalf("%s is on %s, and was performed as if on %s", what, at, performed)
+		case ok && at.After(l.at):
+			r.Fatalf("on %s, %s, which is on %s, has happened already", l.at, what, at)
 		}
 	}
 }
@@ -207,60 +277,81 @@ func (l *life) advance(r *rapid.T) {
 // TestNoMilestoneIsLost lives credentials through any sequence of renewals, suspensions and re-enablings: every milestone is performed exactly
 // once, in order, and nobody is revoked without having been reminded of that revocation (LIF-1, LIF-2, REN-1, MGT-3).
 func TestNoMilestoneIsLost(t *testing.T) {
+	ends := map[string]int{}
+	wanted := []string{"suspended to the end", "expired after a renewal", "expired after a suspension was lifted", "expired"}
+	for round := 0; round < 10 && slices.ContainsFunc(wanted, func(end string) bool { return ends[end] == 0 }); round++ {
+		liveAnyhow(t, ends)
+	}
+	for _, end := range wanted {
+		if ends[end] == 0 {
+			t.Errorf("no credential was %s: %v", end, ends)
+		}
+	}
+}
+
+// liveAnyhow lives many lives, and counts how they end.
+func liveAnyhow(t *testing.T, ends map[string]int) {
+	t.Helper()
 	rapid.Check(t, func(r *rapid.T) {
 		p := anyPolicy(r)
 		bought := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(rapid.Int64Range(0, int64(5*365*24*time.Hour/time.Minute)).Draw(r, "minute")) * time.Minute)
-		l := &life{p: p, at: bought, facts: models.LifeFacts{Phase: models.CredentialActive, ExpiresAt: models.TermEnd(bought, 12, p.Location())}}
-		for range 40 {
+		l := &life{p: p, at: bought, done: map[string]time.Time{}, facts: models.LifeFacts{Phase: models.CredentialActive, ExpiresAt: models.TermEnd(bought, 12, p.Location())}}
+		temper := rapid.SampledFrom(tempers).Draw(r, "temper")
+		for range 80 {
+			l.act(r, temper)
+			l.advance(r)
+			l.checkNothingLost(r)
 			if l.facts.Phase == models.CredentialRevoked {
 				break
 			}
-			switch rapid.IntRange(0, 5).Draw(r, "what") {
-			case 0:
-				if l.facts.SuspendedAt == nil {
-					l.facts.SuspendedAt = new(l.at)
-				}
-			case 1:
-				l.facts.SuspendedAt = nil
-			case 2:
-				if models.RenewalOf(l.facts, p, bankOf(p), 12).Open(l.at) {
-					l.facts.ExpiresAt, l.term = models.RenewalOf(l.facts, p, bankOf(p), 12).NewExpiry, time.Time{}
-				}
-			default:
-				days := rapid.IntRange(1, 45).Draw(r, "days")
-				l.at = l.at.Add(time.Duration(days) * 24 * time.Hour)
-			}
-			l.advance(r)
 			ahead := models.CredentialTimeline(l.facts, p, bankOf(p), l.at)
-			if l.facts.Phase != models.CredentialRevoked && (len(ahead) == 0 || ahead[len(ahead)-1].Name != models.CredentialRevokes) {
+			if len(ahead) == 0 || ahead[len(ahead)-1].Name != models.CredentialRevokes {
 				r.Fatalf("a life that does not end: %s", described(ahead))
 			}
 		}
-		checkEnd(r, l)
+		switch {
+		case l.facts.Phase != models.CredentialRevoked:
+			ends["still living"]++
+		case l.facts.SuspendedAt != nil:
+			ends["suspended to the end"]++
+		case l.renewed:
+			ends["expired after a renewal"]++
+		case l.lifted:
+			ends["expired after a suspension was lifted"]++
+		default:
+			ends["expired"]++
+		}
 	})
 }
 
-// checkEnd looks at a life that has ended: it was expired or suspended by command before, and every reminder of its revocation was sent.
-func checkEnd(r *rapid.T, l *life) {
-	if l.facts.Phase != models.CredentialRevoked {
-		return
-	}
-	last := l.performed[len(l.performed)-1]
-	if last.Name != models.CredentialRevokes {
-		r.Fatalf("%s came after the revocation", last.Name)
-	}
-	reminders := 0
-	revocation := models.DatesOf(l.facts, l.p, bankOf(l.p)).Revocation.UTC().Format(time.RFC3339)
-	for _, m := range l.performed {
-		if m.Name == models.RevocationReminder && strings.Contains(m.Key, revocation) {
-			reminders++
+// deed is something that happens to a credential.
+type deed string
+
+const (
+	passes   deed = "time passes"
+	suspends deed = "it is suspended"
+	lifts    deed = "it is re-enabled"
+	renews   deed = "it is renewed"
+)
+
+// tempers are how people treat their credentials; chance alone would hardly let any of them live until time revokes it.
+var tempers = [][]deed{{passes}, {passes, passes, passes, renews}, {passes, passes, suspends, lifts, lifts}, {passes, passes, suspends, lifts, renews}}
+
+func (l *life) act(r *rapid.T, temper []deed) {
+	switch rapid.SampledFrom(temper).Draw(r, "deed") {
+	case suspends:
+		if l.facts.SuspendedAt == nil {
+			l.facts.SuspendedAt = new(l.at)
 		}
-	}
-	if reminders != len(l.p.Life.Reminders) {
-		r.Fatalf("%d of %d reminders of the revocation were sent", reminders, len(l.p.Life.Reminders))
-	}
-	if l.facts.SuspendedAt == nil && l.term.IsZero() {
-		r.Fatalf("revoked without having been suspended")
+	case lifts:
+		l.lifted = l.lifted || l.facts.SuspendedAt != nil
+		l.facts.SuspendedAt = nil
+	case renews:
+		if w := models.RenewalOf(l.facts, l.p, bankOf(l.p), 12); w.Open(l.at) && rapid.Bool().Draw(r, "really") {
+			l.facts.ExpiresAt, l.renewed = w.NewExpiry, true
+		}
+	default:
+		l.at = l.at.AddDate(0, 0, rapid.SampledFrom([]int{1, 3, 14, 30, 45, 59}).Draw(r, "days"))
 	}
 }
 

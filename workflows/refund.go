@@ -69,6 +69,7 @@ func Refund(ctx workflow.Context, in RefundInput) error {
 			return err
 		}
 		if r.facts.Status.Over() {
+			r.changed.clear() // nothing that is said of it changes how it ended
 			return nil
 		}
 		// What has come was taken before the look above or is still pending, and the next run looks first of all.
