@@ -25,6 +25,14 @@ var samples = map[string]string{
 	`^P[0-9YMWDTHS]+$`:                      "P30D",
 	`^sh_[0-9a-z]{1,40}$`:                   "sh_0000000000000000000000000",
 	`^sc_[0-9a-z]{1,40}$`:                   "sc_0000000000000000000000000",
+	`^ag_[0-9a-z]{1,40}$`:                   "ag_0000000000000000000000000",
+	`^ap_[0-9a-z]{1,40}$`:                   "ap_0000000000000000000000000",
+	`^pr_[0-9a-z]{1,40}$`:                   "pr_0000000000000000000000000",
+	`^ax_[0-9a-z]{1,40}$`:                   "ax_0000000000000000000000000",
+	`^[0-9]{6}$`:                            "123456",
+	`^[0-9]{4}-[0-9]{2}-[0-9]{2}$`:          "2026-11-02",
+	`^[A-Z]{2}(-[A-Z0-9]{1,3})?$`:           "US",
+	`^[a-z][a-z_]{1,39}$`:                   "photograph",
 	`^"[0-9a-z]+"$`:                         `"0"`,
 	`^SO-[0-9]{1,15}$`:                      "SO-99999",
 	`^INV-[0-9]{1,15}$`:                     "INV-99999",
@@ -91,7 +99,17 @@ type specimen struct {
 	roles        []string
 }
 
-func (h *house) specimens() (all []specimen) {
+// specimens are the operations of the ordinary listener.
+func (h *house) specimens() []specimen { return h.ofListener(false) }
+
+// agentSpecimens are those of the agents' listener.
+func (h *house) agentSpecimens() []specimen { return h.ofListener(true) }
+
+func (h *house) ofListener(agents bool) []specimen {
+	return slices.DeleteFunc(h.everySpecimen(), func(s specimen) bool { return slices.Contains(s.Tags, agentsTag) != agents })
+}
+
+func (h *house) everySpecimen() (all []specimen) {
 	for path, item := range h.doc.Paths.Map() {
 		for method, o := range item.Operations() {
 			s := specimen{Operation: o, method: method, path: path}
