@@ -123,19 +123,20 @@ func (s *Store) rosterExceptions(ctx context.Context, q rosterQuery, agents map[
 
 // rosterBusy reads what takes the agents' time. Sessions that have ended count for their day as well.
 func (s *Store) rosterBusy(ctx context.Context, q rosterQuery, agents map[string]*onDuty, at time.Time) error {
-	rows, err := s.with(ctx).Raw(`select agent_id, starts_at, ends_at, blocked_until, status in ('held', 'booked') from appointments
+	// What was booked under a policy with a longer buffer takes more time.
+	rows, err := s.with(ctx).Raw(`select agent_id, starts_at, greatest(ends_at, blocked_until - make_interval(secs => @buffer)), status in ('held', 'booked') from appointments
 		where (@agent = '' or agent_id = @agent) and starts_at > @from and starts_at < @to and id <> @without
 		  and status not in ('released', 'cancelled', 'unstaffed') and (status <> 'held' or held_until > @at)`,
-		map[string]any{"agent": q.agentID, "from": q.from.AddDate(0, 0, -3), "to": q.to.AddDate(0, 0, 3), "without": q.without, "at": at}).Rows()
+		map[string]any{"agent": q.agentID, "from": q.from.AddDate(0, 0, -3), "to": q.to.AddDate(0, 0, 3), "without": q.without, "at": at, "buffer": q.buffer.Seconds()}).Rows()
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
+	var id string
+	var starts, ends time.Time
+	var live bool
 	for rows.Next() {
-		var id string
-		var starts, ends, blocked time.Time
-		var live bool
-		if err := rows.Scan(&id, &starts, &ends, &blocked, &live); err != nil {
+		if err := rows.Scan(&id, &starts, &ends, &live); err != nil {
 			return err
 		}
 		a, ok := agents[id]
@@ -143,13 +144,9 @@ func (s *Store) rosterBusy(ctx context.Context, q rosterQuery, agents map[string
 			continue
 		}
 		a.sessions[availability.DateOf(starts.In(a.schedule.Zone))]++
-		if !live {
-			continue
+		if live {
+			a.busy = append(a.busy, availability.Interval{Start: starts, End: ends})
 		}
-		if b := blocked.Add(-q.buffer); b.After(ends) { // booked under a policy with a longer buffer
-			ends = b
-		}
-		a.busy = append(a.busy, availability.Interval{Start: starts, End: ends})
 	}
 	return rows.Err()
 }

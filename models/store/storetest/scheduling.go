@@ -56,7 +56,8 @@ func LinkOf(t testing.TB, st *store.Store, ring *seal.Keyring, a models.Appointm
 	t.Helper()
 	var id string
 	var sealed []byte
-	Must(t, st.Pool().QueryRow(t.Context(), `select id, sealed from notices where params->>'appointment' = $1 and sealed is not null order by id desc limit 1`, a.ID).Scan(&id, &sealed))
+	Must(t, st.Pool().QueryRow(t.Context(), `select id, sealed from notices where params->>'appointment' = $1 and sealed is not null
+		order by (params->>'sequence')::int desc limit 1`, a.ID).Scan(&id, &sealed))
 	link, err := ring.Open(sealed, models.NoticeContext(id))
 	Must(t, err)
 	return models.Secret(link.Reveal())
