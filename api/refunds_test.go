@@ -52,7 +52,7 @@ func TestRefunds(t *testing.T) {
 		t.Errorf("refund %+v", r)
 	}
 	h.seesPDF(token, "/v1/refunds/"+r.ID+"/credit-note.pdf")
-	if line := h.refundLine(billing, r.ID); line.WaitingOn != gen.TimelineWaitingOnBilling || line.Next == nil || len(line.Past) != 2 {
+	if line := h.refundLine(billing, r.ID); line.WaitingOn != gen.WaitingOnBilling || line.Next == nil || len(line.Past) != 2 {
 		t.Errorf("timeline %+v", line)
 	}
 	h.post(token, "/v1/refunds/"+r.ID+"/withdrawal", nil).problem(models.StateForbids)
@@ -63,7 +63,7 @@ func TestRefunds(t *testing.T) {
 	if r.Status != models.RefundDone || len(r.AllowedActions) != 0 {
 		t.Errorf("paid out %+v", r)
 	}
-	if line := h.refundLine(token, r.ID); line.WaitingOn != gen.TimelineWaitingOnNobody {
+	if line := h.refundLine(token, r.ID); line.WaitingOn != gen.WaitingOnNobody {
 		t.Errorf("timeline %+v", line)
 	}
 
@@ -99,3 +99,15 @@ func (h *house) refundLine(token models.Secret, id string) gen.Timeline {
 }
 
 var seller = documents.Seller{Name: "Tokendesk", Address: storetest.Address()}
+
+// ORD-5, MGT-4: who asks for a refund is told which credential ends with it, while the token is still out.
+func TestRefundAnnouncesWhatEnds(t *testing.T) {
+	h := newHouse(t)
+	account, token := h.person()
+	c, _ := storetest.Registered(t, h.st, h.ring, account, storetest.EventDevice, h.now())
+	o := read[gen.OrderPage](h.get(token, "/v1/orders").want(http.StatusOK)).Items[0]
+	r := read[gen.Refund](h.post(token, "/v1/orders/"+o.Number+"/refunds", map[string]any{"reason": "not_needed"}).want(http.StatusAccepted))
+	if r.Status != models.RefundReturning || len(r.Endings) != 1 || r.Endings[0].CredentialID != c.ID || r.Endings[0].AuthenticatorID != nil || r.Endings[0].EndedAt != nil {
+		t.Errorf("refund %+v", r)
+	}
+}
