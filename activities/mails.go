@@ -128,7 +128,7 @@ func (c *Composer) aboutOrder(ctx context.Context, f *mailFacts, number string) 
 	if err != nil {
 		return err
 	}
-	f.DueDay = f.Invoice.DueAt.Add(-1).In(policy.Location()).Format(mailDay)
+	f.DueDay = models.DueText(f.Invoice.DueAt.In(policy.Location()))
 	if f.Brings, err = c.Store.OrderBrings(ctx, f.Order); err != nil {
 		return err
 	}

@@ -93,6 +93,9 @@ type Standing struct {
 	Bound      []Authenticator
 	Window     RenewalWindow
 	Replacing  bool // a replacement is ordered and its token not registered yet
+	Renewing   bool // an order that renews it is not done yet
+	Elsewhere  bool // the person's live hardware token is bound to another credential (MGT-5)
+	NeedsReset bool // its token was resynchronized with too many wrong pairs: support comes first (MGT-2)
 }
 
 // Displayed is the displayed status at a moment (MGT-1).
@@ -117,11 +120,11 @@ func (s Standing) Actions(by Suspender, at time.Time) []CredentialAction {
 	shown := s.Displayed(at)
 	may(ActionApprove, c.Phase == PendingApproval && admin)
 	may(ActionProof, c.Phase == PendingProofing && shown == ShownPendingActivation)
-	may(ActionRegisterToken, c.Phase == PendingRegistration && shown == ShownPendingActivation && live == nil)
-	may(ActionResync, live != nil && (shown == ShownActive || shown == ShownLocked))
+	may(ActionRegisterToken, c.Phase == PendingRegistration && shown == ShownPendingActivation && live == nil && !s.Elsewhere)
+	may(ActionResync, live != nil && !s.NeedsReset && (shown == ShownActive || shown == ShownLocked))
 	may(ActionSuspend, c.SuspendedAt == nil || admin && c.SuspendedBy != nil && *c.SuspendedBy == BySubscriber)
 	may(ActionReenable, c.SuspendedAt != nil && (admin || *c.SuspendedBy == BySubscriber))
-	may(ActionRenew, s.Window.Open(at))
+	may(ActionRenew, s.Window.Open(at) && !s.Renewing)
 	may(ActionReplace, live != nil && !s.Replacing && at.Before(c.ExpiresAt))
 	may(ActionRevoke, true)
 	return out

@@ -43,6 +43,8 @@ const (
 	NoticeSent    NoticeStatus = "sent"    // the mail server took it
 	NoticeFailed  NoticeStatus = "failed"  // the mail server refused it, or it was given up
 	NoticeBounced NoticeStatus = "bounced" // taken, and then given up for its recipient (LIF-3)
+
+	NoticeWithdrawn NoticeStatus = "withdrawn" // not sent: what it says was true no more
 )
 
 // Notice is a mail that is to be sent once. Its Message-ID is the same over every try (OPS-2).

@@ -92,6 +92,14 @@ func InvoiceDue(issued time.Time, p Policy) time.Time {
 	return StartOfDay(issued, p.Invoice.DueDays+1, p.Location())
 }
 
+// DueText is how a due date reads in its own location: the day whose end it is, or the date with its hour.
+func DueText(due time.Time) string {
+	if StartOfDay(due, 0, due.Location()).Equal(due) {
+		return due.Add(-time.Nanosecond).Format("2 January 2006")
+	}
+	return due.Format("2 January 2006, 15:04 MST")
+}
+
 // OrderTimeline is what happens to an order that nobody pays: reminders, then the invoice is voided and the order
 // cancelled (ORD-5). An order that no longer waits for money has none.
 func OrderTimeline(o Order, i Invoice, p Policy) Timeline {

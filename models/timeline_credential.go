@@ -63,6 +63,9 @@ func DatesOf(f LifeFacts, p Policy, bank BankDays) LifeDates {
 	}
 }
 
+// Opens reports whether renewal opens at all before it closes: a suspension by command may lead to the revocation sooner (LIF-2).
+func (d LifeDates) Opens() bool { return d.Notice.Before(d.LastRenewal) }
+
 // End is the moment of the revocation, in view of a review (LIF-3).
 func (d LifeDates) End(f LifeFacts) time.Time {
 	if f.Undelivered {
@@ -80,8 +83,12 @@ func CredentialTimeline(f LifeFacts, p Policy, bank BankDays, at time.Time) Time
 	}
 	zone, d := p.Location(), DatesOf(f, p, bank)
 	end := d.Revocation
+	notice := "an expiry notice is mailed, and renewal opens"
+	if !d.Opens() {
+		notice = "an expiry notice is mailed"
+	}
 	t := Timeline{
-		milestone(ExpiryNotice, d.Notice, f.ExpiresAt, "an expiry notice is mailed, and renewal opens"),
+		milestone(ExpiryNotice, d.Notice, f.ExpiresAt, notice),
 		milestone(CredentialExpires, d.Expiry, f.ExpiresAt, "the credential expires: it cannot be used to log in until it is renewed"),
 		milestone(TermSuspended, d.Suspension, f.ExpiresAt, "the credential is suspended"),
 		{Name: LastInvoice, At: d.LastInvoice, What: "from now on it can be renewed by card only", Passive: true},
@@ -98,7 +105,7 @@ func CredentialTimeline(f LifeFacts, p Policy, bank BankDays, at time.Time) Time
 	}
 	t = append(t, milestone(CredentialRevokes, end, d.Revocation, "the credential is revoked, for good"))
 	t = slices.DeleteFunc(t, func(m Milestone) bool {
-		return m.At.After(end) || m.Passive && !m.At.After(at) || slices.Contains(f.Performed, m.Key)
+		return m.At.After(end) || m.Passive && (!m.At.After(at) || !d.Opens() || m.At.Before(d.Notice)) || slices.Contains(f.Performed, m.Key)
 	})
 	slices.SortStableFunc(t, func(a, b Milestone) int {
 		return cmp.Or(a.At.Compare(b.At), cmp.Compare(lifeOrder[a.Name], lifeOrder[b.Name]))

@@ -60,7 +60,7 @@ type Facts struct {
 	PONumber      string // the buyer's purchase order; may be empty
 	PlacedAt      time.Time
 	IssuedAt      time.Time // of the invoice
-	DueAt         time.Time // the last day on which the invoice is paid in time
+	DueAt         time.Time // until then, exclusively, the invoice is paid in time
 
 	BuyerName  string
 	BuyerEmail string
@@ -174,7 +174,7 @@ func Invoice(f Facts) ([]byte, error) {
 		p.facts([]pair{
 			{"Invoice", f.InvoiceNumber},
 			{"Issued on", date(f.IssuedAt)},
-			{"Due on", date(f.DueAt)},
+			{"Due on", models.DueText(f.DueAt)},
 			{"Order", f.OrderNumber},
 			{"Your purchase order", f.PONumber},
 		})

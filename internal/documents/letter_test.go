@@ -26,7 +26,7 @@ func sampleLetter() Letter {
 // plainLetter is one that the standard font can write.
 func plainLetter() Letter {
 	l := sampleLetter()
-	l.To = models.Address{Name: "Zelda Quillon", Line1: "4711 Larkspur Terrace", City: "Walla Walla", Region: "WA", PostalCode: "99362", Country: "US"}
+	l.To = models.Address{Name: "Zelda Quillon", Line1: "4711 Larkspur Terrace", City: "Yakima", Region: "WA", PostalCode: "98901", Country: "US"}
 	return l
 }
 

@@ -166,7 +166,7 @@ func (p *paper) howToPay() {
 func (p *paper) transfer() {
 	const padding, gap, labels = 6.0, 6.0, 30.0
 	width := p.right - p.left - 2*padding
-	intro := fmt.Sprintf("Please transfer the amount by %s and give the reference, so that we find your payment at once.", date(p.f.DueAt))
+	intro := fmt.Sprintf("Please transfer the amount by %s and give the reference, so that we find your payment at once.", models.DueText(p.f.DueAt))
 	columns := [2][]pair{transferDetails(p.f), bankDetails(p.f.Bank)}
 	values := (width-gap)/2 - labels
 	tallest := 0.0

@@ -17,7 +17,7 @@ func sample() Facts {
 			Address: models.Address{Name: "Tokendesk", Line1: "55 Water Street", City: "New York", Region: "NY", PostalCode: "10041", Country: "US"},
 		},
 		OrderNumber: "SO-10042", InvoiceNumber: "INV-10042", PONumber: "PO-7731",
-		PlacedAt: time.Date(2026, 3, 2, 23, 30, 0, 0, vendor), IssuedAt: time.Date(2026, 3, 2, 23, 30, 0, 0, vendor), DueAt: time.Date(2026, 4, 1, 23, 59, 0, 0, vendor),
+		PlacedAt: time.Date(2026, 3, 2, 23, 30, 0, 0, vendor), IssuedAt: time.Date(2026, 3, 2, 23, 30, 0, 0, vendor), DueAt: time.Date(2026, 4, 2, 0, 0, 0, 0, vendor),
 		BuyerName: "Zoë Łukasiewicz", BuyerEmail: "zoe@ostergard.example", Billing: billing, Shipping: &shipping,
 		Lines: []Line{
 			{"OTP-HW-P-US", "Hardware OTP with identity proofing, one year", "Zoë Łukasiewicz", 1, usd(14900)},

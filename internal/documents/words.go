@@ -36,7 +36,7 @@ func nextSteps(f Facts) []string {
 	case f.Method == models.PayByCard:
 		steps = append(steps, "Your card is charged. We tell you at once if it is declined; you can then pay with another one.")
 	default:
-		steps = append(steps, fmt.Sprintf("Pay invoice %s by %s. It comes to %s.", f.InvoiceNumber, date(f.DueAt), f.Due()))
+		steps = append(steps, fmt.Sprintf("Pay invoice %s by %s. It comes to %s.", f.InvoiceNumber, models.DueText(f.DueAt), f.Due()))
 		keys = "Once it is paid in full, your license keys come in a second e-mail, with the steps to activate them."
 	}
 	if f.Brings.Keys {
@@ -70,7 +70,7 @@ func disclaimer(f Facts) string {
 
 // transferDetails are what a transfer must say; without the reference it is matched by hand.
 func transferDetails(f Facts) []pair {
-	return []pair{{"Reference", f.InvoiceNumber}, {"Amount", f.Due().String()}, {"By", date(f.DueAt)}}
+	return []pair{{"Reference", f.InvoiceNumber}, {"Amount", f.Due().String()}, {"By", models.DueText(f.DueAt)}}
 }
 
 // bankDetails are where a transfer goes.

@@ -33,6 +33,8 @@ func checkCard(method models.Secret) error {
 
 // NewCharge records the intent to pay a declined order with another card (ORD-2). The order's lifecycle is asked for it
 // by an Update that carries the charge's id.
+//
+// Faults: NoSuchThing, InvalidRequest, StateForbids, RenewalTooLate (REN-4), with what is allowed.
 func (s *Store) NewCharge(ctx context.Context, number string, method models.Secret, by models.Actor, at time.Time) (models.Charge, error) {
 	var c models.Charge
 	if err := checkCard(method); err != nil {
@@ -44,6 +46,9 @@ func (s *Store) NewCharge(ctx context.Context, number string, method models.Secr
 			return err
 		}
 		if err := orders.move(tx.with(ctx), o.ID, models.RetryOrder, at, nil); err != nil {
+			return err
+		}
+		if err := tx.refuseLateCharge(ctx, o, at); err != nil {
 			return err
 		}
 		attempt, err := tx.chargesOf(ctx, o.ID)
@@ -140,7 +145,11 @@ func (s *Store) ChargeDeclined(ctx context.Context, c models.Charge, number, rea
 		if err := orders.move(tx.with(ctx), o.ID, models.DeclineOrder, at, nil); err != nil {
 			return err
 		}
-		err = tx.AddNotice(ctx, NewNotice{Kind: models.NoticeCardDeclined, DedupeKey: number + "/declined/" + c.ID, AccountID: o.BuyerID, SubjectRef: number}, at)
+		closing, err := tx.closing(ctx, o, at)
+		if err != nil {
+			return err
+		}
+		err = tx.AddNotice(ctx, NewNotice{Kind: models.NoticeCardDeclined, DedupeKey: number + "/declined/" + c.ID, AccountID: o.BuyerID, SubjectRef: number, Params: closing}, at)
 		if err != nil {
 			return err
 		}

@@ -101,7 +101,11 @@ func (s *Store) RemindInvoice(ctx context.Context, number string, which models.M
 		if err != nil || i.Status != models.InvoiceOpen {
 			return err
 		}
+		closing, err := tx.closing(ctx, o, at)
+		if err != nil || closing["too_late"] != "" { // nobody is asked for money that would buy nothing
+			return err
+		}
 		return tx.AddNotice(ctx, NewNotice{Kind: models.NoticeInvoiceReminder, DedupeKey: number + "/" + string(which), AccountID: o.BuyerID,
-			SubjectRef: number, Params: map[string]string{"milestone": string(which)}}, at)
+			SubjectRef: number, Params: together(closing, map[string]string{"milestone": string(which)})}, at)
 	})
 }

@@ -63,9 +63,9 @@ func (s *Store) ClaimNotices(ctx context.Context, n int, at time.Time, lease tim
 }
 
 // NoticeSent records that the mail server has accepted the mail, and erases what was sealed in it (LIC-1). A bounce that was
-// reported sooner stands.
+// reported sooner stands; a mail that was withdrawn while it was being sent has left all the same.
 func (s *Store) NoticeSent(ctx context.Context, id string, at time.Time) error {
-	return fault(s.with(ctx).Table("notices").Where("id = ? and status = ?", id, models.NoticePending).
+	return fault(s.with(ctx).Table("notices").Where("id = ? and status in ?", id, []models.NoticeStatus{models.NoticePending, models.NoticeWithdrawn}).
 		Updates(map[string]any{"status": models.NoticeSent, "sent_at": at, "sealed": nil, "last_error": nil, "code": ""}).Error)
 }
 

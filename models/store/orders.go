@@ -165,7 +165,7 @@ func (s *Store) Orders(ctx context.Context, f OrderFilter, p Page) ([]models.Ord
 
 // PlaceOrder turns a draft into an order: its invoice is issued and the confirmation is mailed at once (ORD-6). Placing a
 // placed order again changes nothing. An order that costs nothing is paid thereby. A draft whose product was retired meanwhile, or whose
-// credential was revoked, is refused for good: ProductUnavailable, CredentialIsRevoked.
+// credential was revoked or cannot be renewed any more, is refused for good: ProductUnavailable, CredentialIsRevoked, RenewalTooLate.
 func (s *Store) PlaceOrder(ctx context.Context, number string, at time.Time) error {
 	var refused error
 	err := s.InTx(ctx, func(tx *Store) error {
@@ -186,7 +186,7 @@ func (s *Store) PlaceOrder(ctx context.Context, number string, at time.Time) err
 		case state != models.OrderDraft:
 			return nil
 		}
-		if refused, err = tx.stillSold(ctx, o); err != nil {
+		if refused, err = tx.stillSold(ctx, o, at); err != nil {
 			return err
 		}
 		if refused != nil {
@@ -200,7 +200,7 @@ func (s *Store) PlaceOrder(ctx context.Context, number string, at time.Time) err
 	return refused
 }
 
-func (s *Store) stillSold(ctx context.Context, o models.Order) (refused, err error) {
+func (s *Store) stillSold(ctx context.Context, o models.Order, at time.Time) (refused, err error) {
 	for _, line := range o.Lines {
 		product, err := s.Product(ctx, line.ProductSKU)
 		if err != nil {
@@ -212,12 +212,16 @@ func (s *Store) stillSold(ctx context.Context, o models.Order) (refused, err err
 		if line.CredentialID == nil {
 			continue
 		}
-		c, _, err := s.Credential(ctx, *line.CredentialID)
+		st, err := s.Standing(ctx, *line.CredentialID, at)
 		if err != nil {
 			return nil, err
 		}
-		if c.Phase == models.CredentialRevoked {
-			return models.CredentialIsRevoked.New("").At(fmt.Sprintf("/lines/%d/credential_id", line.Position-1)).Allowing(), nil
+		pointer := fmt.Sprintf("/lines/%d/credential_id", line.Position-1)
+		if st.Credential.Phase == models.CredentialRevoked {
+			return models.CredentialIsRevoked.New("").At(pointer).Allowing(), nil
+		}
+		if product.Kind == models.Renewal && !at.Before(st.Window.LastRenewal) {
+			return st.Window.Refuse(models.PayByCard, at).At(pointer).Allowing(), nil
 		}
 	}
 	return nil, nil
@@ -314,10 +318,14 @@ func (s *Store) OrderMilestones(ctx context.Context, o models.Order) (models.Tim
 	return slices.DeleteFunc(timeline, func(m models.Milestone) bool { return m.At.Before(*o.PlacedAt) }), nil // due so soon that it was no reminder
 }
 
-// OrderTimeline is what happens to the order if nobody acts (LIF-4): its own milestones, as long as there is a credential left to renew.
+// OrderTimeline is what happens to the order if nobody acts (LIF-4): its own milestones, as long as there is a credential left to renew, and the
+// last moments to pay for that.
 func (s *Store) OrderTimeline(ctx context.Context, o models.Order) (models.Timeline, error) {
 	timeline, err := s.OrderMilestones(ctx, o)
 	if err != nil || len(timeline) == 0 {
+		return nil, err
+	}
+	if timeline, err = s.withLastMoments(ctx, o, timeline); err != nil {
 		return nil, err
 	}
 	lapse, ok, err := s.lapseOf(ctx, o)

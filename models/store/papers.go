@@ -26,7 +26,7 @@ func (s *Store) OrderPaper(ctx context.Context, number string, seller documents.
 	}
 	zone := policy.Location()
 	f.OrderNumber, f.InvoiceNumber, f.PONumber = o.Number, i.Number, deref(o.PONumber)
-	f.PlacedAt, f.IssuedAt, f.DueAt = deref(o.PlacedAt).In(zone), i.IssuedAt.In(zone), i.DueAt.Add(-1).In(zone)
+	f.PlacedAt, f.IssuedAt, f.DueAt = deref(o.PlacedAt).In(zone), i.IssuedAt.In(zone), i.DueAt.In(zone)
 	f.Billing, f.Shipping, f.Method = o.BillingAddress, o.ShippingAddress, o.PaymentMethod
 	f.Paid = models.Money{Minor: i.PaidMinor, Currency: i.Currency}
 	f.Void = i.Status == models.InvoiceVoid

@@ -21,10 +21,17 @@ func (s *Store) RenewCredential(ctx context.Context, id, orderLineID string, mon
 		until = models.TermEnd(c.ExpiresAt, months, p.Location()).UTC()
 		set := map[string]any{"expires_at": until, "expired_at": nil, "term_suspended_at": nil, "updated_at": at}
 		renewed := models.LifeFacts{ExpiresAt: until, SuspendedAt: c.SuspendedAt}
-		if at.Before(models.DatesOf(renewed, p, bank(p)).Revocation) {
+		revocation := models.DatesOf(renewed, p, bank(p)).Revocation
+		if at.Before(revocation) {
 			set["review_since"] = nil // a review of what a suspension by command leads to goes on
 		}
 		if err := tx.with(ctx).Table("credentials").Where("id = ? and expires_at = ?", id, c.ExpiresAt).Updates(set).Error; err != nil {
+			return err
+		}
+		if err := tx.withdrawTermMails(ctx, *c); err != nil {
+			return err
+		}
+		if err := tx.withdrawReminders(ctx, *c, revocation); err != nil {
 			return err
 		}
 		if err := tx.recordRenewal(ctx, orderLineID, id, c.ExpiresAt, until); err != nil {

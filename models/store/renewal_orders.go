@@ -160,23 +160,17 @@ func (s *Store) replaceLine(ctx context.Context, o models.Order, line models.Ord
 	return err
 }
 
-// dueAt is the end of the day on which an order's invoice falls due. One for a renewal does not ask for money after the last
-// moment to renew (REN-2).
+// dueAt is when an order's invoice falls due: the end of a day, or the last moment to renew where that comes before, since later money
+// renews nothing (REN-2).
 func (s *Store) dueAt(ctx context.Context, o models.Order, p models.Policy, at time.Time) (time.Time, error) {
 	due := models.InvoiceDue(at, p)
-	for _, line := range o.Lines {
-		if line.CredentialID == nil || line.ReplacementReason != nil {
-			continue
-		}
-		st, err := s.Standing(ctx, *line.CredentialID, at)
-		if err != nil {
-			return due, err
-		}
-		if last := models.StartOfDay(st.Window.LastRenewal, 1, p.Location()); at.Before(last) && last.Before(due) {
+	deadlines, _, err := s.renewalDeadlines(ctx, o, at)
+	for _, d := range deadlines {
+		if last := d.window.LastRenewal; !d.passed(at) && last.Before(due) {
 			due = last
 		}
 	}
-	return due, nil
+	return due, err
 }
 
 // lapseOf is when an unpaid order becomes pointless by time: when the last of the credentials that all its lines are for is revoked.

@@ -104,6 +104,12 @@ func (s *Store) revokeAll(ctx context.Context, c *models.Credential, reason mode
 	if err := s.abandonProofing(ctx, c.ID, actor, at); err != nil {
 		return err
 	}
+	if err := s.withdrawTermMails(ctx, *c); err != nil {
+		return err
+	}
+	if err := s.withdrawReminders(ctx, *c, time.Time{}); err != nil {
+		return err
+	}
 	if err := s.LapseRenewals(ctx, c.ID, at); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strconv"
 	"time"
 
@@ -26,7 +27,7 @@ func (s *Store) SuspendCredential(ctx context.Context, id string, by models.Susp
 		if err != nil {
 			return err
 		}
-		return tx.toldAndAudited(ctx, *c, "credential.suspended", models.NoticeSuspended, by, actor, at)
+		return tx.toldAndAudited(ctx, *c, "credential.suspended", models.NoticeSuspended, by, nil, actor, at)
 	})
 }
 
@@ -48,7 +49,12 @@ func (s *Store) ReenableCredential(ctx context.Context, id string, by models.Sus
 		if err := tx.with(ctx).Table("credentials").Where("id = ?", id).Updates(set).Error; err != nil {
 			return err
 		}
-		return tx.toldAndAudited(ctx, *c, "credential.re_enabled", models.NoticeReenabled, by, actor, at)
+		c.SuspendedAt, c.SuspendedBy, c.ReviewSince = nil, nil, nil
+		params, err := tx.reenabled(ctx, *c, at)
+		if err != nil {
+			return err
+		}
+		return tx.toldAndAudited(ctx, *c, "credential.re_enabled", models.NoticeReenabled, by, params, actor, at)
 	})
 }
 
@@ -80,9 +86,11 @@ func (s *Store) command(ctx context.Context, what, id string, at time.Time, chan
 }
 
 // toldAndAudited writes down who changed a credential and tells its person.
-func (s *Store) toldAndAudited(ctx context.Context, c models.Credential, kind string, mail models.NoticeKind, by models.Suspender, actor models.Actor, at time.Time) error {
+func (s *Store) toldAndAudited(ctx context.Context, c models.Credential, kind string, mail models.NoticeKind, by models.Suspender, params map[string]string, actor models.Actor, at time.Time) error {
 	if err := s.auditCredential(ctx, c, kind, actor, map[string]string{"by": string(by)}, at); err != nil {
 		return err
 	}
-	return s.tell(ctx, c, mail, kind+"/"+c.ID+"/"+strconv.FormatInt(at.UnixMicro(), 10), map[string]string{"by": string(by)}, at)
+	said := map[string]string{"by": string(by)}
+	maps.Copy(said, params)
+	return s.tell(ctx, c, mail, kind+"/"+c.ID+"/"+strconv.FormatInt(at.UnixMicro(), 10), said, at)
 }
