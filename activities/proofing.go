@@ -32,8 +32,13 @@ func (p *Proofing) Bind(b *workflows.Binder) {
 	workflows.Bind(b, workflows.ForgetSessions, p.forget)
 }
 
+// own is the store for the case's lifecycle, which looks again after each of its steps.
+func (p *Proofing) own(in workflows.ProofingAt) *store.Store {
+	return p.Store.Of(models.ProofingLifecycle, in.ID)
+}
+
 func (p *Proofing) advance(ctx context.Context, in workflows.ProofingAt) (f workflows.ProofingFacts, err error) {
-	s, err := p.Store.AdvanceProofing(ctx, in.ID, in.At)
+	s, err := p.own(in).AdvanceProofing(ctx, in.ID, in.At)
 	if err != nil {
 		return f, err
 	}
@@ -55,7 +60,7 @@ func (p *Proofing) fetch(ctx context.Context, in workflows.ProofingAt) (none, er
 		return none{}, err
 	}
 	if session.Asked() { // whoever asked the provider has gone before it answered
-		return none{}, p.Store.ProofingSessionNotStarted(ctx, session.ID, in.At)
+		return none{}, p.own(in).ProofingSessionNotStarted(ctx, session.ID, in.At)
 	}
 	found, err := p.Identity.Fetch(ctx, session.ProviderRef)
 	if errors.Is(err, models.NoSuchThing) { // the provider has thrown it away
@@ -65,7 +70,7 @@ func (p *Proofing) fetch(ctx context.Context, in workflows.ProofingAt) (none, er
 	if err != nil {
 		return none{}, err
 	}
-	_, err = p.Store.RecordProofingResult(ctx, session.ProviderRef, models.ProofingResult{Phase: found.Phase, Outcome: found.Outcome}, in.At)
+	_, err = p.own(in).RecordProofingResult(ctx, session.ProviderRef, models.ProofingResult{Phase: found.Phase, Outcome: found.Outcome}, in.At)
 	return none{}, err
 }
 
@@ -80,35 +85,40 @@ func (p *Proofing) postCode(ctx context.Context, in workflows.ProofingAt) (none,
 		if _, found, err := p.Post.Find(ctx, letter.Asked.ID); err != nil {
 			return none{}, err
 		} else if found {
-			return none{}, p.Store.LetterPosted(ctx, in.ID, letter.Asked.ID, in.At)
+			return none{}, p.own(in).LetterPosted(ctx, in.ID, letter.Asked.ID, in.At)
 		}
 	}
 	to, err := p.Identity.Located(ctx, letter.ProviderRef)
 	if errors.Is(err, models.NoSuchThing) || errors.Is(err, models.StateForbids) {
-		return none{}, p.Store.LetterImpossible(ctx, in.ID, in.At)
+		return none{}, p.own(in).LetterImpossible(ctx, in.ID, in.At)
 	}
 	if err != nil {
 		return none{}, err
 	}
-	code, row, err := p.Store.IssueLetterCode(ctx, in.ID, to.Contiguous(), in.At)
+	code, row, err := p.own(in).IssueLetterCode(ctx, in.ID, to.Contiguous(), in.At)
 	if errors.Is(err, models.StateForbids) { // the case has moved on meanwhile
 		return none{}, nil
 	}
 	if err != nil {
 		return none{}, err
 	}
-	pdf, err := documents.ActivationLetter(documents.Letter{Seller: p.Seller, To: to, Reference: row.ID, Code: code, IssuedAt: row.IssuedAt, ExpiresAt: row.ExpiresAt.Add(-time.Second)})
+	policy, err := p.Store.Policy(ctx, letter.Case.PolicyVersion)
+	if err != nil {
+		return none{}, err
+	}
+	lastDay := row.ExpiresAt.Add(-time.Second).In(policy.Location())
+	pdf, err := documents.ActivationLetter(documents.Letter{Seller: p.Seller, To: to, Reference: row.ID, Code: code, IssuedAt: row.IssuedAt, ExpiresAt: lastDay})
 	if err != nil {
 		return none{}, err
 	}
 	_, err = p.Post.Send(ctx, post.Letter{IdempotencyKey: row.ID, To: to, PDF: pdf})
 	if errors.Is(err, models.PostalAddressNotUsable) {
-		return none{}, p.Store.LetterImpossible(ctx, in.ID, in.At)
+		return none{}, p.own(in).LetterImpossible(ctx, in.ID, in.At)
 	}
 	if err != nil {
 		return none{}, err
 	}
-	return none{}, p.Store.LetterPosted(ctx, in.ID, row.ID, in.At)
+	return none{}, p.own(in).LetterPosted(ctx, in.ID, row.ID, in.At)
 }
 
 // arrangeMeeting makes the meeting of an appointment that is near, so that its link can be mailed, and cancels those that nobody wants any more (PRF-5).
@@ -121,7 +131,7 @@ func (p *Proofing) arrangeMeeting(ctx context.Context, in workflows.ProofingAt) 
 		if err := p.Meetings.Cancel(ctx, a.MeetingRef); err != nil {
 			return none{}, err
 		}
-		if err := p.Store.MeetingCancelled(ctx, a.ID, a.MeetingRef, in.At); err != nil {
+		if err := p.own(in).MeetingCancelled(ctx, a.ID, a.MeetingRef, in.At); err != nil {
 			return none{}, err
 		}
 	}
@@ -133,7 +143,7 @@ func (p *Proofing) arrangeMeeting(ctx context.Context, in workflows.ProofingAt) 
 	if err != nil {
 		return none{}, err
 	}
-	return none{}, p.Store.MeetingMade(ctx, a.ID, a.Sequence, room.Ref, room.URL, in.At)
+	return none{}, p.own(in).MeetingMade(ctx, a.ID, a.Sequence, room.Ref, room.URL, in.At)
 }
 
 // forget makes the provider forget sessions that have ended (PRF-2).
@@ -146,7 +156,7 @@ func (p *Proofing) forget(ctx context.Context, in workflows.ProofingAt) (none, e
 		if err := p.Identity.Redact(ctx, s.ProviderRef); err != nil && !errors.Is(err, models.NoSuchThing) {
 			return none{}, err
 		}
-		if err := p.Store.SessionForgotten(ctx, s.ID, in.At); err != nil {
+		if err := p.own(in).SessionForgotten(ctx, s.ID, in.At); err != nil {
 			return none{}, err
 		}
 	}

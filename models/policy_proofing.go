@@ -49,7 +49,7 @@ const (
 
 func defaultProofing() ProofingPolicy {
 	return ProofingPolicy{
-		TermsVersion: "2026-01", FreeAttempts: 3, Nudges: []int{3, 14}, SessionHours: 24, CheckMinutes: 15,
+		TermsVersion: "2026-01", FreeAttempts: 3, Nudges: []int{3, 14}, SessionHours: 24, CheckMinutes: 30,
 		Questions: true, QuestionsAtLeast: 4, QuestionOptions: 4, QuestionSeconds: 120, QuestionAttempts: 3,
 		AgentCodeDays: 30, PostCodeDays: 21, PostCodeDaysElsewhere: 30, CodeReminders: []int{10, 3}, CodeTries: 5, CodeWaitMinutes: 60,
 		RegistrationDays: 30, RegistrationReminders: []int{7, 1}, Review: ReviewCloseNames, ReviewHours: 24, OutcomeHours: 24,

@@ -109,7 +109,7 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 var unseen = map[string]string{
 	"credential pending_approval approve": "sponsored credentials are not sold yet (SPN-3)",
 	"credential pending_approval revoke":  "sponsored credentials are not sold yet (SPN-3)",
-	"credential pending_proofing proof":   "nobody proofs an identity yet (PRF-4)",
+	"appointment held release":            "it is between the person and the slots; no lifecycle waits for a hold",
 	"license_key issued expire":           "the housekeeper does it; no lifecycle waits for a key",
 	"license_key issued use":              "it begins the credential's lifecycle",
 	"refund credited settle":              "the lifecycle has ended by then",

@@ -13,8 +13,11 @@ func (s *Store) Start(ctx context.Context, l models.Lifecycle, id string, at tim
 	return s.enqueue(ctx, models.OutboxRow{Kind: models.OutboxStart, WorkflowID: l.WorkflowID(id), Name: string(l), Ref: id, CreatedAt: at, NextAt: at})
 }
 
-// Signal tells a lifecycle, through the outbox, that a fact is in the database; ref is an id.
+// Signal tells a lifecycle, through the outbox, that a fact is in the database; ref is an id. The lifecycle that acts itself is not told (see Of).
 func (s *Store) Signal(ctx context.Context, l models.Lifecycle, id string, name models.Signal, ref string, at time.Time) error {
+	if s.own == l.WorkflowID(id) {
+		return nil
+	}
 	return s.enqueue(ctx, models.OutboxRow{Kind: models.OutboxSignal, WorkflowID: l.WorkflowID(id), Name: string(name), Ref: ref, CreatedAt: at, NextAt: at})
 }
 

@@ -55,7 +55,7 @@ const mostSessions = 10 // of an account, a day
 
 // checkAfter is how long after a look the result of a session of that age is fetched again: less and less often.
 func checkAfter(p models.Policy, age time.Duration) time.Duration {
-	return max(time.Duration(p.Proofing.CheckMinutes)*time.Minute, age)
+	return max(time.Duration(p.Proofing.CheckMinutes)*time.Minute, 2*age)
 }
 
 // ProofingSessionStarted records the provider's answer to a session that was intended.

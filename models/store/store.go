@@ -16,6 +16,7 @@ import (
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
+	"tokendesk/models"
 )
 
 // Store is a connection to the database or, inside InTx, one transaction of it.
@@ -23,6 +24,14 @@ type Store struct {
 	db   *gorm.DB
 	pool *pgxpool.Pool
 	inTx bool
+	own  string // workflow id of the lifecycle that acts
+}
+
+// Of is the store as a lifecycle uses it that looks again after whatever it does: it is not told of its own doings.
+func (s *Store) Of(l models.Lifecycle, id string) *Store {
+	own := *s
+	own.own = l.WorkflowID(id)
+	return &own
 }
 
 // Open connects to the database at the URL. The pool is shared by GORM and by the verification path.
@@ -77,7 +86,7 @@ func (s *Store) InTx(ctx context.Context, f func(tx *Store) error) error {
 	}
 	var refusal kept
 	err := s.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-		err := f(&Store{db: tx, pool: s.pool, inTx: true})
+		err := f(&Store{db: tx, pool: s.pool, inTx: true, own: s.own})
 		if errors.As(err, &refusal) {
 			return nil
 		}

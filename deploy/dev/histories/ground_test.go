@@ -10,10 +10,14 @@ import (
 
 	"tokendesk/activities"
 	carriersim "tokendesk/activities/gateway/carrier/simulator"
+	meetingsim "tokendesk/activities/gateway/meeting/simulator"
 	paymentsim "tokendesk/activities/gateway/payment/simulator"
+	postsim "tokendesk/activities/gateway/post/simulator"
+	identitysim "tokendesk/activities/gateway/proofing/simulator"
 	"tokendesk/activities/gateway/sandbox"
 	"tokendesk/deploy/dev/engine/enginetest"
 	"tokendesk/internal/calendar"
+	"tokendesk/internal/documents"
 	"tokendesk/internal/seal"
 	"tokendesk/internal/testpg"
 	"tokendesk/models"
@@ -26,13 +30,16 @@ import (
 // ground is a shop of its own, with the world around it and a worker that serves it, on an engine that all share.
 type ground struct {
 	*testing.T
-	engine  client.Client
-	st      *store.Store // what people and the world do; the worker has its own
-	ring    *seal.Keyring
-	outside *sandbox.Store
-	post    *carriersim.Simulator
-	cards   *paymentsim.Simulator
-	buyer   models.Account
+	engine   client.Client
+	st       *store.Store // what people and the world do; the worker has its own
+	ring     *seal.Keyring
+	outside  *sandbox.Store
+	post     *carriersim.Simulator
+	cards    *paymentsim.Simulator
+	identity *identitysim.Simulator
+	rooms    *meetingsim.Simulator
+	letters  *postsim.Simulator
+	buyer    models.Account
 }
 
 var shops atomic.Int64
@@ -50,6 +57,12 @@ func newGround(t *testing.T, engine client.Client) *ground {
 	g.post, err = carriersim.New(t.Context(), g.outside, carriersim.Config{})
 	storetest.Must(t, err)
 	g.cards, err = paymentsim.New(t.Context(), g.outside, paymentsim.Config{})
+	storetest.Must(t, err)
+	g.identity, err = identitysim.New(t.Context(), g.outside, identitysim.Config{})
+	storetest.Must(t, err)
+	g.rooms, err = meetingsim.New(t.Context(), g.outside, meetingsim.Config{PublicURL: "https://meet.example.com"})
+	storetest.Must(t, err)
+	g.letters, err = postsim.New(t.Context(), g.outside, postsim.Config{})
 	storetest.Must(t, err)
 	g.buyer = storetest.Account(t, g.st)
 	_, err = g.st.Pool().Exec(t.Context(), "select setval('order_numbers', $1)", 10000*shops.Add(1)) // all shops share an engine
@@ -73,6 +86,8 @@ func separator(url string) string {
 	return "?"
 }
 
+var seller = documents.Seller{Name: "Tokendesk", Address: models.Address{Name: "Tokendesk", Line1: "1 Key Street", City: "Boston", Region: "MA", PostalCode: "02108", Country: "US"}}
+
 // work starts the worker.
 func (g *ground) work(st *store.Store) {
 	g.Helper()
@@ -80,7 +95,8 @@ func (g *ground) work(st *store.Store) {
 		&activities.Orders{Store: st, Payments: g.cards, Sealer: g.ring},
 		&activities.Shipping{Store: st, Carrier: g.post, Calendar: calendar.Carrier(time.UTC)},
 		&activities.Credentials{Store: st, Sealer: g.ring, Hasher: storetest.Hasher},
-		&activities.Refunds{Store: st, Payments: g.cards})
+		&activities.Refunds{Store: st, Payments: g.cards},
+		&activities.Proofing{Store: st, Identity: g.identity, Meetings: g.rooms, Post: g.letters, Seller: seller})
 	storetest.Must(g, err)
 	storetest.Must(g, w.Start())
 	g.Cleanup(w.Stop)

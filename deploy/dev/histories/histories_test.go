@@ -43,6 +43,7 @@ var runs = map[models.Lifecycle][]run{
 	models.ShipmentLifecycle:   shipmentRuns,
 	models.CredentialLifecycle: credentialRuns,
 	models.RefundLifecycle:     refundRuns,
+	models.ProofingLifecycle:   proofingRuns,
 }
 
 // OPS-3, ORD-1 to ORD-5, SHP-1, SHP-2, LIC-2, REG-1, LOG-4, LIF-1, MGT-3, MGT-4: a lifecycle costs the engine what it must do, its history

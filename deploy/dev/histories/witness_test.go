@@ -13,15 +13,18 @@ const lifecycle = "lifecycle"
 
 // places say where the state of each machine stands.
 var places = map[string]struct{ table, column string }{
-	"order":         {"orders", "status"},
-	"invoice":       {"invoices", "status"},
-	"charge":        {"charges", "status"},
-	"refund":        {"refunds", "status"},
-	"license_key":   {"license_keys", "status"},
-	"token":         {"tokens", "status"},
-	"shipment":      {"shipments", "status"},
-	"credential":    {"credentials", "phase"},
-	"authenticator": {"authenticators", "status"},
+	"order":           {"orders", "status"},
+	"invoice":         {"invoices", "status"},
+	"charge":          {"charges", "status"},
+	"refund":          {"refunds", "status"},
+	"license_key":     {"license_keys", "status"},
+	"token":           {"tokens", "status"},
+	"shipment":        {"shipments", "status"},
+	"credential":      {"credentials", "phase"},
+	"authenticator":   {"authenticators", "status"},
+	"proofing":        {"proofing_cases", "status"},
+	"appointment":     {"appointments", "status"},
+	"activation code": {"activation_codes", "status"},
 }
 
 // watch has the database write down every change of a state, and which lifecycles the same transaction tells of it.
@@ -44,8 +47,16 @@ func (g *ground) watch() {
 		create trigger tell after insert on outbox for each row when (new.kind = 'signal') execute function tell();`)
 	for machine, at := range places {
 		g.exec("create trigger watch after update on " + at.table + " for each row when (old." + at.column + " is distinct from new." + at.column +
-			") execute function watch('" + machine + "', '" + at.column + "')")
+			moved(at.table) + ") execute function watch('" + machine + "', '" + at.column + "')")
 	}
+}
+
+// moved is what changes in a table, though the state stays: an appointment is moved to another slot or agent.
+func moved(table string) string {
+	if table == "appointments" {
+		return " or old.sequence is distinct from new.sequence"
+	}
+	return ""
 }
 
 func (g *ground) exec(statements string) {
@@ -64,15 +75,16 @@ func (g *ground) forget() {
 func (g *ground) took(workflowID string) (edges []string) {
 	g.Helper()
 	rows, err := g.st.Pool().Query(g.Context(), `
-		select distinct w.machine, w.was, w.became, exists (select from audit_events a where a.xid = w.xid and a.actor like 'lifecycle:%')
+		select distinct w.machine, w.was, w.became, case when exists (select from audit_events a where a.xid = w.xid and a.actor like 'lifecycle:%') then 'workflow'
+			when exists (select from audit_events a where a.xid = w.xid and a.actor like 'ac\_%') then 'person' else 'world' end
 		from watched w where w.program = $1 or exists (select from told t where t.xid = w.xid and t.workflow_id = $2)`, lifecycle, workflowID)
 	storetest.Must(g, err)
 	defer rows.Close()
 	for rows.Next() {
 		var machine, was, became string
-		var itself bool
-		storetest.Must(g, rows.Scan(&machine, &was, &became, &itself))
-		edge := edgeOf(g.T, machine, was, became, itself).String()
+		var by models.Driver
+		storetest.Must(g, rows.Scan(&machine, &was, &became, &by))
+		edge := edgeOf(g.T, machine, was, became, by).String()
 		if !slices.Contains(edges, edge) {
 			edges = append(edges, edge)
 		}
@@ -82,8 +94,8 @@ func (g *ground) took(workflowID string) (edges []string) {
 	return edges
 }
 
-// edgeOf finds the edge between two states. Where there are several, who acted says which: the lifecycle itself, or somebody else.
-func edgeOf(t *testing.T, machine, was, became string, itself bool) models.Edge {
+// edgeOf finds the edge between two states. Where there are several, who acted says which: the lifecycle itself, the person, or somebody else.
+func edgeOf(t *testing.T, machine, was, became string, by models.Driver) models.Edge {
 	t.Helper()
 	var found []models.Edge
 	for _, e := range models.Edges() {
@@ -91,8 +103,10 @@ func edgeOf(t *testing.T, machine, was, became string, itself bool) models.Edge 
 			found = append(found, e)
 		}
 	}
-	if len(found) > 1 {
-		found = slices.DeleteFunc(found, func(e models.Edge) bool { return (e.By == models.ByWorkflow) != itself })
+	for _, driver := range []models.Driver{by, models.ByWorld, models.ByPerson} {
+		if his := slices.DeleteFunc(slices.Clone(found), func(e models.Edge) bool { return e.By != driver }); len(found) > 1 && len(his) > 0 {
+			found = his
+		}
 	}
 	if len(found) != 1 {
 		t.Fatalf("%d edges of the %s lead from %s to %s", len(found), machine, was, became)
