@@ -11,6 +11,7 @@ import (
 	"tokendesk/internal/availability"
 	"tokendesk/internal/invitation"
 	"tokendesk/models"
+	"tokendesk/models/store"
 )
 
 // AppointmentPage is where the link of an appointment leads, on the site; what follows is its secret, which browsers keep to themselves (RFC 3986 §3.5).
@@ -71,7 +72,7 @@ func (c *Composer) aboutAppointment(ctx context.Context, f *mailFacts, n models.
 	return nil
 }
 
-// calendarMethods say which notices bring a calendar invitation or its cancellation (RFC 5546).
+// calendarMethod is what a notice asks of calendars, if it asks anything: to take the appointment as it is now, or to let go of it (RFC 5546).
 func calendarMethod(n models.Notice, f mailFacts) (m invitation.Method, ok bool) {
 	switch n.Kind {
 	case models.NoticeAppointmentBooked, models.NoticeAppointmentMoved:
@@ -81,7 +82,7 @@ func calendarMethod(n models.Notice, f mailFacts) (m invitation.Method, ok bool)
 	case models.NoticeAppointmentCancelled:
 		return invitation.Cancel, true
 	case models.NoticeReschedule:
-		return invitation.Cancel, n.Params["cause"] == "unstaffed" // the others are over
+		return invitation.Cancel, n.Params["cause"] == string(store.RescheduleUnstaffed) // the others are over
 	}
 	return "", false
 }

@@ -37,8 +37,3 @@ func (s *Store) tellWithLink(ctx context.Context, c models.ProofingCase, a model
 func (s *Store) tellReschedule(ctx context.Context, c models.ProofingCase, a models.Appointment, cause RescheduleCause, at time.Time) error {
 	return s.tellAppointment(ctx, c, a, NewNotice{Kind: models.NoticeReschedule, Params: map[string]string{"cause": string(cause)}}, at)
 }
-
-// remindOfAppointment records the reminder of a booked appointment.
-func (s *Store) remindOfAppointment(ctx context.Context, c models.ProofingCase, a models.Appointment, at time.Time) error {
-	return s.tellAppointment(ctx, c, a, NewNotice{Kind: models.NoticeAppointmentAhead}, at)
-}

@@ -18,6 +18,7 @@ import (
 //  4. accounts of the credentials, whose sessions may end
 //  5. of a locked order: its invoice, then charges, payments, refunds
 //  6. shipments, then token models, then tokens
+//  7. proofing cases of locked credentials, then proofing agents: one at a time, let go of before the next, or all at once
 //
 // What belongs to one row above alone, such as authenticators to a credential, is locked under it and needs no place of its own. Whoever
 // needs the lower kinds only, such as a parcel's news, begins there. A lock that is held already may be taken again anywhere.
