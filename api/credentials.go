@@ -113,7 +113,15 @@ func (s *server) viewCredentialNumbered(ctx context.Context, id string) (gen.Cre
 		return gen.Credential{}, err
 	}
 	by, err := s.authority(ctx, st.Credential.AccountID)
-	return s.viewCredential(ctx, st, by, at), err
+	if err != nil {
+		return gen.Credential{}, err
+	}
+	v := s.viewCredential(ctx, st, by, at)
+	proofing, err := s.proofingOf(ctx, id)
+	if proofing != nil {
+		v.ProofingID = &proofing.ID
+	}
+	return v, err
 }
 
 func (s *server) viewCredential(ctx context.Context, st models.Standing, by models.Suspender, at time.Time) gen.Credential {
@@ -138,13 +146,7 @@ func (s *server) viewCredential(ctx context.Context, st models.Standing, by mode
 
 // credentialActions are what the caller can do with a credential, as far as an operation offers it (MGT-1).
 func (s *server) credentialActions(ctx context.Context, st models.Standing, by models.Suspender, at time.Time) []string {
-	actions := []string{}
-	for _, action := range st.Actions(by, at) {
-		if s.operations.performs(models.CredentialMachine.Name+"."+string(action), callOf(ctx).caller.roles) {
-			actions = append(actions, string(action))
-		}
-	}
-	return actions
+	return offered(ctx, s, models.CredentialMachine.Name, st.Actions(by, at))
 }
 
 // ListCredentialNotices lists the mails about a credential, with the evidence of their delivery (LIF-3).

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"time"
 
 	"tokendesk/api/gen"
 	"tokendesk/models"
@@ -21,7 +22,10 @@ func (s *server) viewOrderNumbered(ctx context.Context, number string) (gen.Orde
 	view := gen.Order{Number: o.Number, BuyerID: o.BuyerID, Status: o.Status, PaymentMethod: o.PaymentMethod, PoNumber: o.PONumber,
 		Total: o.Total(), BillingAddress: o.BillingAddress, ShippingAddress: o.ShippingAddress, DisclaimerVersion: int32(o.DisclaimerVersion),
 		DisclaimerAcceptedAt: o.DisclaimerAcceptedAt, CreatedAt: o.CreatedAt, PlacedAt: o.PlacedAt, PaidAt: o.PaidAt, FulfilledAt: o.FulfilledAt,
-		RefundedAt: o.RefundedAt, CancelledAt: o.CancelledAt, CancelReason: o.CancelReason, AllowedActions: actionsOf(ctx, s, models.OrderMachine, o.Status)}
+		RefundedAt: o.RefundedAt, CancelledAt: o.CancelledAt, CancelReason: o.CancelReason}
+	if view.AllowedActions, err = s.orderActions(ctx, o, s.Clock()); err != nil {
+		return view, err
+	}
 	if view.Lines, err = s.viewLines(ctx, o); err != nil {
 		return view, err
 	}
@@ -68,12 +72,23 @@ func (s *server) viewLines(ctx context.Context, o models.Order) ([]gen.OrderLine
 	return lines, nil
 }
 
+// orderActions are what the caller may do with an order at a moment.
+func (s *server) orderActions(ctx context.Context, o models.Order, at time.Time) ([]string, error) {
+	allowed, err := s.Store.OrderActions(ctx, o, at)
+	return offered(ctx, s, models.OrderMachine.Name, allowed), err
+}
+
 // actionsOf are the events that a person may cause in a state, as far as an operation offers them to the caller.
 func actionsOf[S, E ~string](ctx context.Context, s *server, m models.Machine[S, E], state S) []string {
+	return offered(ctx, s, m.Name, m.Allowed(state, models.ByPerson))
+}
+
+// offered are those of a machine's events that an operation offers to the caller.
+func offered[E ~string](ctx context.Context, s *server, machine string, events []E) []string {
 	roles := callOf(ctx).caller.roles
 	actions := []string{}
-	for _, event := range m.Allowed(state, models.ByPerson) {
-		if s.operations.performs(m.Name+"."+string(event), roles) {
+	for _, event := range events {
+		if s.operations.performs(machine+"."+string(event), roles) {
 			actions = append(actions, string(event))
 		}
 	}

@@ -9,29 +9,29 @@ import (
 
 // outlook is whose turn it is, and what is waited for (LIF-4).
 type outlook struct {
-	on   gen.TimelineWaitingOn
+	on   gen.WaitingOn
 	what string
 }
 
 func orderOutlook(o models.Order, i models.Invoice, shipments []models.Shipment) outlook {
 	switch o.Status {
 	case models.OrderDraft:
-		return outlook{gen.TimelineWaitingOnTokendesk, "the order is being taken up"}
+		return outlook{gen.WaitingOnTokendesk, "the order is being taken up"}
 	case models.OrderPlaced:
 		if o.PaymentMethod == models.PayByCard {
-			return outlook{gen.TimelineWaitingOnTokendesk, "the card is being charged"}
+			return outlook{gen.WaitingOnTokendesk, "the card is being charged"}
 		}
-		return outlook{gen.TimelineWaitingOnBuyer, fmt.Sprintf("%s for invoice %s", i.Due(), i.Number)}
+		return outlook{gen.WaitingOnBuyer, fmt.Sprintf("%s for invoice %s", i.Due(), i.Number)}
 	case models.OrderDeclined:
-		return outlook{gen.TimelineWaitingOnBuyer, "another card: the last one was declined"}
+		return outlook{gen.WaitingOnBuyer, "another card: the last one was declined"}
 	case models.OrderPaid:
-		return outlook{gen.TimelineWaitingOnTokendesk, "what was bought is being handed over"}
+		return outlook{gen.WaitingOnTokendesk, "what was bought is being handed over"}
 	case models.OrderFulfilled:
 		return fulfilledOutlook(shipments)
 	case models.OrderRefunded:
-		return outlook{gen.TimelineWaitingOnNobody, "nothing more happens: every line was credited"}
+		return outlook{gen.WaitingOnNobody, "nothing more happens: every line was credited"}
 	}
-	return outlook{gen.TimelineWaitingOnNobody, "nothing more happens"}
+	return outlook{gen.WaitingOnNobody, "nothing more happens"}
 }
 
 func fulfilledOutlook(shipments []models.Shipment) outlook {
@@ -41,28 +41,28 @@ func fulfilledOutlook(shipments []models.Shipment) outlook {
 			return outlook{o.on, "what was bought is handed over; shipment " + sh.ID + ": " + o.what}
 		}
 	}
-	return outlook{gen.TimelineWaitingOnNobody, "nothing more happens: what was bought is handed over, and what ships has arrived"}
+	return outlook{gen.WaitingOnNobody, "nothing more happens: what was bought is handed over, and what ships has arrived"}
 }
 
 func shipmentOutlook(sh models.Shipment) outlook {
 	if sh.UnderWay() && sh.MissingSince != nil {
-		return outlook{gen.TimelineWaitingOnStaff, "support decides about the parcel, which is missing"}
+		return outlook{gen.WaitingOnStaff, "support decides about the parcel, which is missing"}
 	}
 	switch sh.Status {
 	case models.ShipmentRequested, models.ShipmentReshipping:
-		return outlook{gen.TimelineWaitingOnTokendesk, "a token is being taken from stock"}
+		return outlook{gen.WaitingOnTokendesk, "a token is being taken from stock"}
 	case models.ShipmentBackordered:
-		return outlook{gen.TimelineWaitingOnWarehouse, "a token of model " + sh.TokenModel + " in stock"}
+		return outlook{gen.WaitingOnWarehouse, "a token of model " + sh.TokenModel + " in stock"}
 	case models.ShipmentPacked:
-		return outlook{gen.TimelineWaitingOnTokendesk, "the label is being bought"}
+		return outlook{gen.WaitingOnTokendesk, "the label is being bought"}
 	case models.ShipmentShipped:
-		return outlook{gen.TimelineWaitingOnCarrier, "the carrier is to fetch the parcel"}
+		return outlook{gen.WaitingOnCarrier, "the carrier is to fetch the parcel"}
 	case models.ShipmentInTransit:
-		return outlook{gen.TimelineWaitingOnCarrier, "the carrier is to deliver the parcel"}
+		return outlook{gen.WaitingOnCarrier, "the carrier is to deliver the parcel"}
 	case models.ShipmentException:
-		return outlook{gen.TimelineWaitingOnCarrier, "the carrier reports trouble with the parcel"}
+		return outlook{gen.WaitingOnCarrier, "the carrier reports trouble with the parcel"}
 	}
-	return outlook{gen.TimelineWaitingOnNobody, "nothing more happens"}
+	return outlook{gen.WaitingOnNobody, "nothing more happens"}
 }
 
 // shipmentLeftAlone is what becomes of a shipment about which nobody does anything: its milestones tell people, and send nothing. Empty: it
@@ -79,52 +79,19 @@ func shipmentLeftAlone(sh models.Shipment) string {
 	return "no other token is sent by itself while the carrier does not report the parcel lost or returned"
 }
 
-func credentialOutlook(c models.Credential, shown models.DisplayedStatus) outlook {
-	switch shown {
-	case models.ShownPendingApproval:
-		return outlook{gen.TimelineWaitingOnStaff, "the approval by the organization's administrator"}
-	case models.ShownPendingActivation:
-		if c.Phase == models.PendingProofing {
-			return outlook{gen.TimelineWaitingOnHolder, "the proofing of the holder's identity"}
-		}
-		return outlook{gen.TimelineWaitingOnHolder, "the registration of an authenticator: the serial number of the token and two consecutive codes"}
-	case models.ShownActive:
-		return outlook{gen.TimelineWaitingOnTime, "nothing: the credential is in use"}
-	case models.ShownLocked:
-		return outlook{gen.TimelineWaitingOnHolder, "the token to be resynchronized: it is locked after too many wrong codes"}
-	case models.ShownSuspended:
-		return suspendedOutlook(c)
-	case models.ShownExpired:
-		return outlook{gen.TimelineWaitingOnHolder, "the renewal: the term has ended"}
-	}
-	return outlook{gen.TimelineWaitingOnNobody, "nothing more happens: the credential is revoked for good"}
-}
-
-func suspendedOutlook(c models.Credential) outlook {
-	switch {
-	case c.ReviewSince != nil:
-		return outlook{gen.TimelineWaitingOnStaff, "a person's review: no reminder of the revocation could be delivered"}
-	case c.SuspendedBy != nil && *c.SuspendedBy == models.ByAdministrator:
-		return outlook{gen.TimelineWaitingOnAdministrator, "the credential to be re-enabled by an administrator"}
-	case c.SuspendedBy != nil:
-		return outlook{gen.TimelineWaitingOnHolder, "the credential to be re-enabled"}
-	}
-	return outlook{gen.TimelineWaitingOnHolder, "the renewal: the term has ended, and the revocation comes close"}
-}
-
 func refundOutlook(r models.Refund) outlook {
 	switch r.Status {
 	case models.RefundRequested:
-		return outlook{gen.TimelineWaitingOnBilling, "the decision of a second person"}
+		return outlook{gen.WaitingOnBilling, "the decision of a second person"}
 	case models.RefundReturning:
-		return outlook{gen.TimelineWaitingOnBuyer, "what was shipped to come back"}
+		return outlook{gen.WaitingOnBuyer, "what was shipped to come back"}
 	case models.RefundPaying:
 		if r.BankDue().Minor > 0 {
-			return outlook{gen.TimelineWaitingOnBilling, fmt.Sprintf("%s to be paid out by bank transfer", r.BankDue())}
+			return outlook{gen.WaitingOnBilling, fmt.Sprintf("%s to be paid out by bank transfer", r.BankDue())}
 		}
-		return outlook{gen.TimelineWaitingOnTokendesk, "the card processor to give the money back"}
+		return outlook{gen.WaitingOnTokendesk, "the card processor to give the money back"}
 	case models.RefundKept:
-		return outlook{gen.TimelineWaitingOnNobody, "nothing: the buyer keeps the money as credit, until it is paid out"}
+		return outlook{gen.WaitingOnNobody, "nothing: the buyer keeps the money as credit, until it is paid out"}
 	}
-	return outlook{gen.TimelineWaitingOnNobody, "nothing more happens"}
+	return outlook{gen.WaitingOnNobody, "nothing more happens"}
 }

@@ -73,6 +73,7 @@ type Config struct {
 	CarrierName     string // under which this carrier's events are kept; empty: "carrier"
 	PaymentWebhooks PaymentWebhooks
 	MailWebhooks    MailWebhooks // nil: no mail provider reports
+	Identity        Identity
 	Seller          documents.Seller
 	Bank            documents.Bank
 
@@ -149,6 +150,7 @@ func (s *server) routes() (*gin.Engine, error) {
 	api.POST("/v1/webhooks/carrier", s.receiveCarrierEvent)
 	api.POST("/v1/webhooks/payments", s.receivePaymentEvent)
 	api.POST("/v1/webhooks/mail", s.receiveMailEvent)
+	api.POST("/v1/webhooks/proofing", s.receiveProofingEvent)
 	api.POST("/v1/policies/:policy_version/what-if", s.previewPolicy)
 	api.GET("/healthz", s.getHealth)
 	api.GET("/readyz", s.getReadiness)

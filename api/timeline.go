@@ -23,7 +23,8 @@ func timeline(subject, status string, o outlook, ahead models.Timeline, zone *ti
 	if n := len(t.Milestones); n > 0 {
 		t.Next = &t.Milestones[0]
 		last := t.Milestones[n-1]
-		t.IfNobodyActs = optional(fmt.Sprintf("on %s %s", last.At.In(zone).Format(time.DateOnly), last.What))
+		day := last.At.Add(-time.Nanosecond) // midnight is the end of a day
+		t.IfNobodyActs = optional(fmt.Sprintf("on %s %s", day.In(zone).Format(time.DateOnly), last.What))
 	}
 	return t
 }
@@ -78,8 +79,22 @@ func (s *server) GetOrderTimeline(ctx context.Context, r gen.GetOrderTimelineReq
 	past := pastOf(event{"ordered", &o.CreatedAt, "the order was recorded"}, event{"placed", o.PlacedAt, "the order was placed"},
 		event{"paid", o.PaidAt, "it was paid in full"}, event{"fulfilled", o.FulfilledAt, "what was bought was handed over"},
 		event{"cancelled", o.CancelledAt, "the order was cancelled"}, event{"refunded", o.RefundedAt, "every line was credited"})
-	return gen.GetOrderTimeline200JSONResponse(timeline(o.Number, string(o.Status), orderOutlook(o, i, shipments), ahead,
-		zone, s.Clock(), past, actionsOf(ctx, s, models.OrderMachine, o.Status))), nil
+	at := s.Clock()
+	actions, err := s.orderActions(ctx, o, at)
+	if err != nil {
+		return nil, err
+	}
+	now := orderOutlook(o, i, shipments)
+	if now.on == gen.WaitingOnBuyer {
+		late, err := s.Store.TooLate(ctx, o, at)
+		if err != nil {
+			return nil, err
+		}
+		if late {
+			now = outlook{gen.WaitingOnTime, "nothing: the last moment to renew has passed, and money that still arrives is credited"}
+		}
+	}
+	return gen.GetOrderTimeline200JSONResponse(timeline(o.Number, string(o.Status), now, ahead, zone, at, past, actions)), nil
 }
 
 // GetShipmentTimeline says what happens next with a shipment, when and why (LIF-4).
@@ -130,16 +145,46 @@ func (s *server) GetCredentialTimeline(ctx context.Context, r gen.GetCredentialT
 	if err != nil {
 		return nil, err
 	}
-	events := []event{{"purchased", &c.PurchasedAt, "the term of the purchase began"}, {models.CredentialExpires, c.ExpiredAt, "the term ended"},
-		{models.TermSuspended, c.TermSuspendedAt, "it was suspended, because it was not renewed"},
-		{"suspended_by_command", c.SuspendedAt, "it was suspended by a command"}, {models.RevocationReview, c.ReviewSince, "its revocation began to wait for a person"},
-		{models.CredentialRevokes, c.RevokedAt, "it was revoked, for good"}}
-	for _, a := range st.Bound {
-		events = append(events, event{"registered", &a.RegisteredAt, "an authenticator was registered"}, event{"locked", a.LockedAt, "an authenticator was locked"})
+	past, err := s.credentialPast(ctx, st)
+	if err != nil {
+		return nil, err
 	}
-	shown := st.Displayed(at)
-	return gen.GetCredentialTimeline200JSONResponse(timeline(c.ID, string(shown), credentialOutlook(c, shown), ahead, zone, at,
-		pastOf(events...), s.credentialActions(ctx, st, by, at))), nil
+	awaited, ok, err := s.Store.AwaitedShipment(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	expected := &awaited
+	if !ok {
+		expected = nil
+	}
+	o, ahead, err := s.withProofing(ctx, st, credentialOutlook(st, expected, at), ahead, at)
+	if err != nil {
+		return nil, err
+	}
+	return gen.GetCredentialTimeline200JSONResponse(timeline(c.ID, string(st.Displayed(at)), o, ahead, zone, at, past,
+		s.credentialActions(ctx, st, by, at))), nil
+}
+
+// credentialPast is what has happened to a credential and to what is bound to it.
+func (s *server) credentialPast(ctx context.Context, st models.Standing) ([]models.Milestone, error) {
+	c := st.Credential
+	events := []event{{"purchased", &c.PurchasedAt, "the term of the purchase began"}, {models.CredentialRevokes, c.RevokedAt, "it was revoked, for good"}}
+	for _, a := range st.Bound {
+		name := "an authenticator"
+		if a.Serial != nil {
+			name = "token " + *a.Serial
+		}
+		events = append(events, event{"registered", &a.RegisteredAt, name + " was registered"}, event{"locked", a.LockedAt, name + " was locked"},
+			event{"authenticator_revoked", a.RevokedAt, name + " was revoked"})
+	}
+	steps, err := s.Store.CredentialPast(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	for _, step := range steps {
+		events = append(events, event{step.Name, &step.At, step.What})
+	}
+	return pastOf(events...), nil
 }
 
 // GetRefundTimeline says what happens next with a refund, when and why (LIF-4).

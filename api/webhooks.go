@@ -9,6 +9,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"tokendesk/activities/gateway/carrier"
 	"tokendesk/activities/gateway/payment"
+	"tokendesk/activities/gateway/proofing"
 	"tokendesk/models"
 )
 
@@ -105,4 +106,20 @@ func (s *server) nudge(ctx context.Context, e payment.Event) error {
 		return err
 	}
 	return s.Store.OpenCase(ctx, "dispute/"+charge.ID, number, "the buyer's bank disputes the card payment", s.Clock())
+}
+
+// receiveProofingEvent takes a message of the identity provider: there is something to fetch (PRF-3).
+func (s *server) receiveProofingEvent(c *gin.Context) {
+	body, err := io.ReadAll(c.Request.Body) // from memory
+	if err == nil {
+		var news proofing.News
+		if news, err = s.Identity.ParseWebhook(c.Request.Header, body, s.CodeClock()); err == nil && news.Ref != "" {
+			err = s.Store.ProofingNews(c.Request.Context(), news.EventID, news.Ref, s.Clock())
+		}
+	}
+	if err != nil {
+		s.abort(c, err)
+		return
+	}
+	c.Status(http.StatusNoContent)
 }

@@ -197,51 +197,6 @@ func (e PolicyProofingReview) Valid() bool {
 	}
 }
 
-// Defines values for TimelineWaitingOn.
-const (
-	TimelineWaitingOnAdministrator TimelineWaitingOn = "administrator"
-	TimelineWaitingOnBank          TimelineWaitingOn = "bank"
-	TimelineWaitingOnBilling       TimelineWaitingOn = "billing"
-	TimelineWaitingOnBuyer         TimelineWaitingOn = "buyer"
-	TimelineWaitingOnCarrier       TimelineWaitingOn = "carrier"
-	TimelineWaitingOnHolder        TimelineWaitingOn = "holder"
-	TimelineWaitingOnNobody        TimelineWaitingOn = "nobody"
-	TimelineWaitingOnStaff         TimelineWaitingOn = "staff"
-	TimelineWaitingOnTime          TimelineWaitingOn = "time"
-	TimelineWaitingOnTokendesk     TimelineWaitingOn = "tokendesk"
-	TimelineWaitingOnWarehouse     TimelineWaitingOn = "warehouse"
-)
-
-// Valid indicates whether the value is a known member of the TimelineWaitingOn enum.
-func (e TimelineWaitingOn) Valid() bool {
-	switch e {
-	case TimelineWaitingOnAdministrator:
-		return true
-	case TimelineWaitingOnBank:
-		return true
-	case TimelineWaitingOnBilling:
-		return true
-	case TimelineWaitingOnBuyer:
-		return true
-	case TimelineWaitingOnCarrier:
-		return true
-	case TimelineWaitingOnHolder:
-		return true
-	case TimelineWaitingOnNobody:
-		return true
-	case TimelineWaitingOnStaff:
-		return true
-	case TimelineWaitingOnTime:
-		return true
-	case TimelineWaitingOnTokendesk:
-		return true
-	case TimelineWaitingOnWarehouse:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for TokenAlgorithm.
 const (
 	TokenAlgorithmSHA1   TokenAlgorithm = "SHA1"
@@ -275,6 +230,54 @@ func (e TokenKind) Valid() bool {
 	case TokenKindHotp:
 		return true
 	case TokenKindTotp:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WaitingOn.
+const (
+	WaitingOnAdministrator WaitingOn = "administrator"
+	WaitingOnBank          WaitingOn = "bank"
+	WaitingOnBilling       WaitingOn = "billing"
+	WaitingOnBuyer         WaitingOn = "buyer"
+	WaitingOnCarrier       WaitingOn = "carrier"
+	WaitingOnHolder        WaitingOn = "holder"
+	WaitingOnNobody        WaitingOn = "nobody"
+	WaitingOnProvider      WaitingOn = "provider"
+	WaitingOnStaff         WaitingOn = "staff"
+	WaitingOnTime          WaitingOn = "time"
+	WaitingOnTokendesk     WaitingOn = "tokendesk"
+	WaitingOnWarehouse     WaitingOn = "warehouse"
+)
+
+// Valid indicates whether the value is a known member of the WaitingOn enum.
+func (e WaitingOn) Valid() bool {
+	switch e {
+	case WaitingOnAdministrator:
+		return true
+	case WaitingOnBank:
+		return true
+	case WaitingOnBilling:
+		return true
+	case WaitingOnBuyer:
+		return true
+	case WaitingOnCarrier:
+		return true
+	case WaitingOnHolder:
+		return true
+	case WaitingOnNobody:
+		return true
+	case WaitingOnProvider:
+		return true
+	case WaitingOnStaff:
+		return true
+	case WaitingOnTime:
+		return true
+	case WaitingOnTokendesk:
+		return true
+	case WaitingOnWarehouse:
 		return true
 	default:
 		return false
@@ -404,6 +407,27 @@ type Account struct {
 
 // AccountRole defines model for AccountRole.
 type AccountRole = models.Role
+
+// ActivationCodeEntry defines model for ActivationCodeEntry.
+type ActivationCodeEntry struct {
+	// Code As it is written; case, hyphens and spaces do not count.
+	Code string `json:"code"`
+}
+
+// ActivationCodeNote That there is an activation code. Nobody can see the code itself.
+type ActivationCodeNote struct {
+	// Channel How it reaches the person.
+	Channel models.CodeChannel `json:"channel"`
+
+	// LastDay On which it can be entered, on the vendor's calendar.
+	//
+	// Examples: 2026-12-02
+	LastDay  string     `json:"last_day"`
+	PostedAt *time.Time `json:"posted_at,omitempty"`
+
+	// Usable No: it waits for a review, or for the printer.
+	Usable bool `json:"usable"`
+}
 
 // Address defines model for Address.
 type Address = models.Address
@@ -694,12 +718,64 @@ type AllowedActions = []string
 // Amount More than zero.
 type Amount = models.Money
 
+// AnswerOption defines model for AnswerOption.
+type AnswerOption struct {
+	ID   string `json:"id"`
+	Text string `json:"text"`
+}
+
 // Application defines model for Application.
 type Application struct {
 	InvoiceNumber string `json:"invoice_number"`
 
 	// Reason For the audit trail. No personal data.
 	Reason string `json:"reason"`
+}
+
+// Appointment A live video session that is held or booked.
+type Appointment struct {
+	// Email Where mails about the session go. For the person only.
+	Email  *string   `json:"email,omitempty"`
+	EndsAt time.Time `json:"ends_at"`
+
+	// HeldUntil Until then it is booked, or given back.
+	HeldUntil *time.Time `json:"held_until,omitempty"`
+	ID        string     `json:"id"`
+
+	// MeetingURL Shortly before the session. For the person only.
+	MeetingURL *string `json:"meeting_url,omitempty"`
+
+	// Phone That the agent calls. For the person only.
+	Phone *string `json:"phone,omitempty"`
+
+	// StartsAt On the clocks of the person's zone, once it is known.
+	StartsAt time.Time         `json:"starts_at"`
+	Status   AppointmentStatus `json:"status"`
+
+	// TimeZone A zone of the IANA database.
+	//
+	// Examples: Europe/Berlin
+	TimeZone *TimeZone `json:"time_zone,omitempty"`
+}
+
+// AppointmentContact defines model for AppointmentContact.
+type AppointmentContact struct {
+	// Email Where mails about the session go.
+	Email string `json:"email"`
+
+	// Phone That the agent calls, E.164.
+	Phone string `json:"phone"`
+
+	// TimeZone A zone of the IANA database.
+	//
+	// Examples: Europe/Berlin
+	TimeZone TimeZone `json:"time_zone"`
+}
+
+// AppointmentLink defines model for AppointmentLink.
+type AppointmentLink struct {
+	// Token Of the mailed link: what follows #.
+	Token string `json:"token"`
 }
 
 // AppointmentStatus defines model for AppointmentStatus.
@@ -794,6 +870,12 @@ type Cancellation struct {
 	Reason models.CancelReason `json:"reason"`
 }
 
+// CapturePhone defines model for CapturePhone.
+type CapturePhone struct {
+	// Phone E.164. Gets the capture link; kept nowhere.
+	Phone ConfidentialPhone `json:"phone"`
+}
+
 // Charge defines model for Charge.
 type Charge struct {
 	Amount      Money               `json:"amount"`
@@ -842,6 +924,9 @@ type ClockAdvance struct {
 	WorkflowID *string `json:"workflow_id,omitempty"`
 }
 
+// ConfidentialPhone E.164. Gets the capture link; kept nowhere.
+type ConfidentialPhone = string
+
 // Country ISO 3166-1 alpha-2.
 //
 // Examples: US
@@ -866,8 +951,11 @@ type Credential struct {
 	// ProofingCountry ISO 3166-1 alpha-2.
 	//
 	// Examples: US
-	ProofingCountry *Country  `json:"proofing_country,omitempty"`
-	PurchasedAt     time.Time `json:"purchased_at"`
+	ProofingCountry *Country `json:"proofing_country,omitempty"`
+
+	// ProofingID The newest proofing of its person's identity, which may go on.
+	ProofingID  *string   `json:"proofing_id,omitempty"`
+	PurchasedAt time.Time `json:"purchased_at"`
 
 	// Renewal When and to what a credential can be renewed.
 	Renewal *RenewalWindow `json:"renewal,omitempty"`
@@ -964,6 +1052,27 @@ type HealthChecks string
 
 // HealthStatus defines model for Health.Status.
 type HealthStatus string
+
+// IdentityData Kept nowhere.
+type IdentityData struct {
+	Address Address `json:"address"`
+
+	// BirthDate A day, such as 1990-02-28.
+	BirthDate string `json:"birth_date"`
+
+	// Phone E.164. Gets the capture link; kept nowhere.
+	Phone ConfidentialPhone `json:"phone"`
+
+	// SsnLast4 The last four digits of the Social Security number.
+	SsnLast4 string `json:"ssn_last4"`
+}
+
+// IdentityQuestion defines model for IdentityQuestion.
+type IdentityQuestion struct {
+	ID      string         `json:"id"`
+	Options []AnswerOption `json:"options"`
+	Text    string         `json:"text"`
+}
 
 // ImportReport defines model for ImportReport.
 type ImportReport struct {
@@ -1765,6 +1874,112 @@ type ProductList struct {
 	Items []Product `json:"items"`
 }
 
+// Proofing The proofing of a person's identity for one credential.
+type Proofing struct {
+	AccountID string `json:"account_id"`
+
+	// AllowedActions What the caller may do with it now.
+	AllowedActions AllowedActions `json:"allowed_actions"`
+
+	// Appointment A live video session that is held or booked.
+	Appointment *Appointment `json:"appointment,omitempty"`
+
+	// Attempt From 1; it rises when proofing is repeated.
+	Attempt int32 `json:"attempt"`
+
+	// Code That there is an activation code. Nobody can see the code itself.
+	Code *ActivationCodeNote `json:"code,omitempty"`
+
+	// Country ISO 3166-1 alpha-2.
+	//
+	// Examples: US
+	Country      Country    `json:"country"`
+	CredentialID string     `json:"credential_id"`
+	EndedAt      *time.Time `json:"ended_at,omitempty"`
+
+	// FeeDue The attempts that were included are used up; another one is bought.
+	FeeDue bool   `json:"fee_due"`
+	ID     string `json:"id"`
+
+	// Instructions What the agent of the last session asks for, before the next one.
+	Instructions *string `json:"instructions,omitempty"`
+
+	// Methods That are offered in the country.
+	Methods   []ProofingMethod       `json:"methods"`
+	OpenedAt  time.Time              `json:"opened_at"`
+	ProofedAt *time.Time             `json:"proofed_at,omitempty"`
+	Purpose   models.ProofingPurpose `json:"purpose"`
+
+	// RegisterBy An authenticator is registered before, or proofing must be repeated.
+	RegisterBy *time.Time `json:"register_by,omitempty"`
+
+	// Session What goes on at the identity provider.
+	Session *SelfServiceSession `json:"session,omitempty"`
+
+	// Since When the status was reached.
+	Since  time.Time      `json:"since"`
+	Status ProofingStatus `json:"status"`
+
+	// Terms What is agreed to before self-service.
+	Terms *SelfServiceTerms `json:"terms,omitempty"`
+
+	// WaitingFor In plain words.
+	WaitingFor string `json:"waiting_for"`
+
+	// WaitingOn Whose turn it is.
+	WaitingOn WaitingOn `json:"waiting_on"`
+}
+
+// ProofingDocument defines model for ProofingDocument.
+type ProofingDocument struct {
+	// Name In plain words.
+	Name string  `json:"name"`
+	Note *string `json:"note,omitempty"`
+
+	// SelfService Self-service accepts it, too; a live video session accepts all.
+	SelfService bool   `json:"self_service"`
+	Type        string `json:"type"`
+}
+
+// ProofingDocuments defines model for ProofingDocuments.
+type ProofingDocuments struct {
+	// Country ISO 3166-1 alpha-2.
+	//
+	// Examples: US
+	Country Country `json:"country"`
+
+	// Devices What is needed for a live video session.
+	Devices   []string           `json:"devices"`
+	Documents []ProofingDocument `json:"documents"`
+	Methods   []ProofingMethod   `json:"methods"`
+
+	// MustShow What a document shows; it is the original, undamaged, and not expired on the day of the session.
+	MustShow []string `json:"must_show"`
+
+	// SystemTest How to test it, a step each.
+	SystemTest []string `json:"system_test"`
+
+	// Version Of the lists.
+	Version int32 `json:"version"`
+}
+
+// ProofingList defines model for ProofingList.
+type ProofingList struct {
+	Items []Proofing `json:"items"`
+}
+
+// ProofingMethod defines model for ProofingMethod.
+type ProofingMethod = models.ProofingMethod
+
+// ProofingRestart defines model for ProofingRestart.
+type ProofingRestart struct {
+	// WrongName The name on the account is not the legal name.
+	WrongName *bool `json:"wrong_name,omitempty"`
+}
+
+// ProofingStatus defines model for ProofingStatus.
+type ProofingStatus = models.ProofingStatus
+
 // PublishedPolicy defines model for PublishedPolicy.
 type PublishedPolicy struct {
 	AddedAt *time.Time `json:"added_at,omitempty"`
@@ -1785,8 +2000,27 @@ type PublishedPolicy struct {
 	Version int32   `json:"version"`
 }
 
+// QuestionAnswer defines model for QuestionAnswer.
+type QuestionAnswer struct {
+	OptionID   string `json:"option_id"`
+	QuestionID string `json:"question_id"`
+}
+
+// QuestionAnswers defines model for QuestionAnswers.
+type QuestionAnswers struct {
+	Answers []QuestionAnswer `json:"answers"`
+	SetID   string           `json:"set_id"`
+}
+
 // QuestionID Examples: photograph
 type QuestionID = string
+
+// QuestionSet defines model for QuestionSet.
+type QuestionSet struct {
+	AnswerBy  time.Time          `json:"answer_by"`
+	Questions []IdentityQuestion `json:"questions"`
+	SetID     string             `json:"set_id"`
+}
 
 // QuotedLine defines model for QuotedLine.
 type QuotedLine struct {
@@ -1932,6 +2166,15 @@ type RenewalWindow struct {
 // ReplacementReason Why a token is replaced. The first three are free within the warranty.
 type ReplacementReason = models.ReplacementReason
 
+// RescheduleByLink defines model for RescheduleByLink.
+type RescheduleByLink struct {
+	// StartsAt As it is listed.
+	StartsAt time.Time `json:"starts_at"`
+
+	// Token Of the mailed link.
+	Token string `json:"token"`
+}
+
 // Resync defines model for Resync.
 type Resync struct {
 	FirstCode string `json:"first_code"`
@@ -1959,11 +2202,42 @@ type RevocationRequest struct {
 // Role defines model for Role.
 type Role = models.Role
 
+// SSN defines model for SSN.
+type SSN struct {
+	// Ssn Nine digits; kept nowhere.
+	Ssn string `json:"ssn"`
+}
+
 // SandboxClock defines model for SandboxClock.
 type SandboxClock struct {
 	// AheadSeconds Of real time.
 	AheadSeconds int64     `json:"ahead_seconds"`
 	Now          time.Time `json:"now"`
+}
+
+// SelfServiceConsent defines model for SelfServiceConsent.
+type SelfServiceConsent struct {
+	// CreditInquiry The notice of the soft credit inquiry is acknowledged.
+	CreditInquiry bool `json:"credit_inquiry"`
+
+	// TermsVersion Of the terms that were shown.
+	TermsVersion string `json:"terms_version"`
+}
+
+// SelfServiceSession What goes on at the identity provider.
+type SelfServiceSession struct {
+	// ExpiresAt The session times out.
+	ExpiresAt time.Time `json:"expires_at"`
+
+	// Phase What the provider waits for.
+	Phase models.SessionPhase `json:"phase"`
+}
+
+// SelfServiceTerms What is agreed to before self-service.
+type SelfServiceTerms struct {
+	// Text With the notice of the soft credit inquiry.
+	Text    string `json:"text"`
+	Version string `json:"version"`
 }
 
 // Session defines model for Session.
@@ -2013,6 +2287,40 @@ type ShipmentPage struct {
 
 // ShipmentStatus defines model for ShipmentStatus.
 type ShipmentStatus = models.ShipmentStatus
+
+// Slot defines model for Slot.
+type Slot struct {
+	EndsAt   time.Time `json:"ends_at"`
+	StartsAt time.Time `json:"starts_at"`
+}
+
+// SlotChoice defines model for SlotChoice.
+type SlotChoice struct {
+	// StartsAt As it is listed.
+	StartsAt time.Time `json:"starts_at"`
+}
+
+// SlotList defines model for SlotList.
+type SlotList struct {
+	Items []Slot `json:"items"`
+
+	// TimeZone A zone of the IANA database.
+	//
+	// Examples: Europe/Berlin
+	TimeZone TimeZone `json:"time_zone"`
+}
+
+// SlotsByLink defines model for SlotsByLink.
+type SlotsByLink struct {
+	// From Now, where nothing is said.
+	From *time.Time `json:"from,omitempty"`
+
+	// To The end of the horizon, where nothing is said.
+	To *time.Time `json:"to,omitempty"`
+
+	// Token Of the mailed link.
+	Token string `json:"token"`
+}
 
 // StartedAgentSession defines model for StartedAgentSession.
 type StartedAgentSession struct {
@@ -2123,11 +2431,8 @@ type Timeline struct {
 	WaitingFor string `json:"waiting_for"`
 
 	// WaitingOn Whose turn it is.
-	WaitingOn TimelineWaitingOn `json:"waiting_on"`
+	WaitingOn WaitingOn `json:"waiting_on"`
 }
-
-// TimelineWaitingOn Whose turn it is.
-type TimelineWaitingOn string
 
 // Token defines model for Token.
 type Token struct {
@@ -2194,6 +2499,9 @@ type Verification struct {
 	// Strength How a person proved who they are.
 	Strength *Strength `json:"strength,omitempty"`
 }
+
+// WaitingOn Whose turn it is.
+type WaitingOn string
 
 // Wake A moment at which a lifecycle had something due.
 type Wake struct {
@@ -2332,6 +2640,9 @@ type PolicyVersion = int32
 // Position defines model for Position.
 type Position = int32
 
+// ProofingID defines model for ProofingID.
+type ProofingID = string
+
 // RecordID defines model for RecordID.
 type RecordID = string
 
@@ -2349,6 +2660,9 @@ type ShipmentID = string
 
 // Conflict A problem document (RFC 9457).
 type Conflict = Problem
+
+// ProofingChanged The proofing of a person's identity for one credential.
+type ProofingChanged = Proofing
 
 // Refused A problem document (RFC 9457).
 type Refused = Problem
@@ -2633,6 +2947,105 @@ type ListProductsParams struct {
 	Partner *string `form:"partner,omitempty" json:"partner,omitempty"`
 }
 
+// EnterActivationCodeParams defines parameters for EnterActivationCode.
+type EnterActivationCodeParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ReportActivationCodeLostParams defines parameters for ReportActivationCodeLost.
+type ReportActivationCodeLostParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// BookAppointmentParams defines parameters for BookAppointment.
+type BookAppointmentParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// CancelAppointmentParams defines parameters for CancelAppointment.
+type CancelAppointmentParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// RescheduleAppointmentParams defines parameters for RescheduleAppointment.
+type RescheduleAppointmentParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ConsentToSelfServiceParams defines parameters for ConsentToSelfService.
+type ConsentToSelfServiceParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// HoldSlotParams defines parameters for HoldSlot.
+type HoldSlotParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// StartSelfServiceParams defines parameters for StartSelfService.
+type StartSelfServiceParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// SendCaptureLinkParams defines parameters for SendCaptureLink.
+type SendCaptureLinkParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// AnswerIdentityQuestionsParams defines parameters for AnswerIdentityQuestions.
+type AnswerIdentityQuestionsParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// GiveSSNParams defines parameters for GiveSSN.
+type GiveSSNParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// StartProofingOverParams defines parameters for StartProofingOver.
+type StartProofingOverParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ChooseLiveVideoParams defines parameters for ChooseLiveVideo.
+type ChooseLiveVideoParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// GetProofingDocumentsParams defines parameters for GetProofingDocuments.
+type GetProofingDocumentsParams struct {
+	// Country Whose documents prove the identity.
+	Country Country `form:"country" json:"country"`
+}
+
+// ListSlotsParams defines parameters for ListSlots.
+type ListSlotsParams struct {
+	// From Slots that begin at this moment or later; now, where nothing is said.
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To And before this one; the end of the horizon, where nothing is said.
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+
+	// Tz A zone of the IANA database. Every time of the answer is on its clocks.
+	Tz TimeZone `form:"tz" json:"tz"`
+
+	// ProofingID The proofing that the slot is for: it goes by its own policy. Without one, by the current policy.
+	ProofingID *string `form:"proofing_id,omitempty" json:"proofing_id,omitempty"`
+}
+
 // ListRefundsParams defines parameters for ListRefunds.
 type ListRefundsParams struct {
 	Status *RefundStatus `form:"status,omitempty" json:"status,omitempty"`
@@ -2784,6 +3197,9 @@ type ReceiveMailEventJSONBody = []map[string]interface{}
 // ReceivePaymentEventJSONBody defines parameters for ReceivePaymentEvent.
 type ReceivePaymentEventJSONBody = map[string]interface{}
 
+// ReceiveProofingEventJSONBody defines parameters for ReceiveProofingEvent.
+type ReceiveProofingEventJSONBody = map[string]interface{}
+
 // CreateAccountJSONRequestBody defines body for CreateAccount for application/json ContentType.
 type CreateAccountJSONRequestBody = NewAccount
 
@@ -2886,6 +3302,48 @@ type PublishPolicyJSONRequestBody = NewPolicy
 // PreviewPolicyJSONRequestBody defines body for PreviewPolicy for application/json ContentType.
 type PreviewPolicyJSONRequestBody = PolicyChange
 
+// LookUpAppointmentLinkJSONRequestBody defines body for LookUpAppointmentLink for application/json ContentType.
+type LookUpAppointmentLinkJSONRequestBody = AppointmentLink
+
+// CancelByLinkJSONRequestBody defines body for CancelByLink for application/json ContentType.
+type CancelByLinkJSONRequestBody = AppointmentLink
+
+// RescheduleByLinkJSONRequestBody defines body for RescheduleByLink for application/json ContentType.
+type RescheduleByLinkJSONRequestBody = RescheduleByLink
+
+// ListSlotsByLinkJSONRequestBody defines body for ListSlotsByLink for application/json ContentType.
+type ListSlotsByLinkJSONRequestBody = SlotsByLink
+
+// EnterActivationCodeJSONRequestBody defines body for EnterActivationCode for application/json ContentType.
+type EnterActivationCodeJSONRequestBody = ActivationCodeEntry
+
+// BookAppointmentJSONRequestBody defines body for BookAppointment for application/json ContentType.
+type BookAppointmentJSONRequestBody = AppointmentContact
+
+// RescheduleAppointmentJSONRequestBody defines body for RescheduleAppointment for application/json ContentType.
+type RescheduleAppointmentJSONRequestBody = SlotChoice
+
+// ConsentToSelfServiceJSONRequestBody defines body for ConsentToSelfService for application/json ContentType.
+type ConsentToSelfServiceJSONRequestBody = SelfServiceConsent
+
+// HoldSlotJSONRequestBody defines body for HoldSlot for application/json ContentType.
+type HoldSlotJSONRequestBody = SlotChoice
+
+// StartSelfServiceJSONRequestBody defines body for StartSelfService for application/json ContentType.
+type StartSelfServiceJSONRequestBody = IdentityData
+
+// SendCaptureLinkJSONRequestBody defines body for SendCaptureLink for application/json ContentType.
+type SendCaptureLinkJSONRequestBody = CapturePhone
+
+// AnswerIdentityQuestionsJSONRequestBody defines body for AnswerIdentityQuestions for application/json ContentType.
+type AnswerIdentityQuestionsJSONRequestBody = QuestionAnswers
+
+// GiveSSNJSONRequestBody defines body for GiveSSN for application/json ContentType.
+type GiveSSNJSONRequestBody = SSN
+
+// StartProofingOverJSONRequestBody defines body for StartProofingOver for application/json ContentType.
+type StartProofingOverJSONRequestBody = ProofingRestart
+
 // ApproveRefundJSONRequestBody defines body for ApproveRefund for application/json ContentType.
 type ApproveRefundJSONRequestBody = Reason
 
@@ -2939,6 +3397,9 @@ type ReceiveMailEventJSONRequestBody = ReceiveMailEventJSONBody
 
 // ReceivePaymentEventJSONRequestBody defines body for ReceivePaymentEvent for application/json ContentType.
 type ReceivePaymentEventJSONRequestBody = ReceivePaymentEventJSONBody
+
+// ReceiveProofingEventJSONRequestBody defines body for ReceiveProofingEvent for application/json ContentType.
+type ReceiveProofingEventJSONRequestBody = ReceiveProofingEventJSONBody
 
 // RequestEditorFn is the function signature for the RequestEditor callback function
 type RequestEditorFn func(ctx context.Context, req *http.Request) error
@@ -3408,6 +3869,13 @@ type ClientInterface interface {
 	// Corresponds with GET /v1/credentials/{credential_id}/notices (the `ListCredentialNotices` operationId).
 	ListCredentialNotices(ctx context.Context, credentialID CredentialID, params *ListCredentialNoticesParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// ListProofings The proofings of a credential's person
+	//
+	// Newest first; one at most goes on. They are the person's own and support's to see.
+	//
+	// Corresponds with GET /v1/credentials/{credential_id}/proofing (the `ListProofings` operationId).
+	ListProofings(ctx context.Context, credentialID CredentialID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// ReenableCredentialWithBody Lift a suspension
 	//
 	// By the person, unless an administrator has suspended it. After the end of the term it is expired then, and waits for its renewal.
@@ -3799,6 +4267,324 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /v1/products/{sku} (the `GetProduct` operationId).
 	GetProduct(ctx context.Context, sku SKU, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// LookUpAppointmentLinkWithBody The appointment that a mailed link is about
+	//
+	// For whoever has the link of the newest mail, without a login. The secret of the link stands in the body, never in an address, so that no log and no referrer has it.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/proofing/appointment-links (the `LookUpAppointmentLink` operationId).
+	LookUpAppointmentLinkWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// LookUpAppointmentLink The appointment that a mailed link is about
+	//
+	// For whoever has the link of the newest mail, without a login. The secret of the link stands in the body, never in an address, so that no log and no referrer has it.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/proofing/appointment-links (the `LookUpAppointmentLink` operationId).
+	LookUpAppointmentLink(ctx context.Context, body LookUpAppointmentLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CancelByLinkWithBody Cancel the appointment of a link
+	//
+	// The person logs in to choose another slot.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/proofing/appointment-links/cancel (the `CancelByLink` operationId).
+	CancelByLinkWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CancelByLink Cancel the appointment of a link
+	//
+	// The person logs in to choose another slot.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/proofing/appointment-links/cancel (the `CancelByLink` operationId).
+	CancelByLink(ctx context.Context, body CancelByLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RescheduleByLinkWithBody Move the appointment of a link
+	//
+	// The link works once; the next mail brings another one.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/proofing/appointment-links/reschedule (the `RescheduleByLink` operationId).
+	RescheduleByLinkWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RescheduleByLink Move the appointment of a link
+	//
+	// The link works once; the next mail brings another one.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/proofing/appointment-links/reschedule (the `RescheduleByLink` operationId).
+	RescheduleByLink(ctx context.Context, body RescheduleByLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListSlotsByLinkWithBody Free slots that the appointment of a link can be moved to
+	//
+	// In the person's zone.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/proofing/appointment-links/slots (the `ListSlotsByLink` operationId).
+	ListSlotsByLinkWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListSlotsByLink Free slots that the appointment of a link can be moved to
+	//
+	// In the person's zone.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/proofing/appointment-links/slots (the `ListSlotsByLink` operationId).
+	ListSlotsByLink(ctx context.Context, body ListSlotsByLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetProofing One proofing
+	//
+	// What is waited for, and what the person may do. Why an attempt did not succeed is never told, and no activation code can be seen here.
+	//
+	// Corresponds with GET /v1/proofing/cases/{proofing_id} (the `GetProofing` operationId).
+	GetProofing(ctx context.Context, proofingID ProofingID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// EnterActivationCodeWithBody Enter the activation code
+	//
+	// That the agent gave, or a letter brought. It works once; wrong ones are counted, and too many of them mean a wait.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/proofing/cases/{proofing_id}/activation-code (the `EnterActivationCode` operationId).
+	EnterActivationCodeWithBody(ctx context.Context, proofingID ProofingID, params *EnterActivationCodeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// EnterActivationCode Enter the activation code
+	//
+	// That the agent gave, or a letter brought. It works once; wrong ones are counted, and too many of them mean a wait.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/proofing/cases/{proofing_id}/activation-code (the `EnterActivationCode` operationId).
+	EnterActivationCode(ctx context.Context, proofingID ProofingID, params *EnterActivationCodeParams, body EnterActivationCodeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReportActivationCodeLost Report the activation code lost
+	//
+	// Nobody can look a code up, so proofing is repeated, as another attempt.
+	//
+	// Corresponds with POST /v1/proofing/cases/{proofing_id}/activation-code/lost (the `ReportActivationCodeLost` operationId).
+	ReportActivationCodeLost(ctx context.Context, proofingID ProofingID, params *ReportActivationCodeLostParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// BookAppointmentWithBody Book the slot that is held
+	//
+	// The confirmation is mailed with an invitation and a link to change the appointment.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/proofing/cases/{proofing_id}/appointment (the `BookAppointment` operationId).
+	BookAppointmentWithBody(ctx context.Context, proofingID ProofingID, params *BookAppointmentParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// BookAppointment Book the slot that is held
+	//
+	// The confirmation is mailed with an invitation and a link to change the appointment.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/proofing/cases/{proofing_id}/appointment (the `BookAppointment` operationId).
+	BookAppointment(ctx context.Context, proofingID ProofingID, params *BookAppointmentParams, body BookAppointmentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CancelAppointment Cancel the appointment
+	//
+	// Until the session begins; another slot may be chosen.
+	//
+	// Corresponds with POST /v1/proofing/cases/{proofing_id}/appointment/cancel (the `CancelAppointment` operationId).
+	CancelAppointment(ctx context.Context, proofingID ProofingID, params *CancelAppointmentParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RescheduleAppointmentWithBody Move the appointment to another slot
+	//
+	// Until the session begins. A new invitation replaces the old one.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/proofing/cases/{proofing_id}/appointment/reschedule (the `RescheduleAppointment` operationId).
+	RescheduleAppointmentWithBody(ctx context.Context, proofingID ProofingID, params *RescheduleAppointmentParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RescheduleAppointment Move the appointment to another slot
+	//
+	// Until the session begins. A new invitation replaces the old one.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/proofing/cases/{proofing_id}/appointment/reschedule (the `RescheduleAppointment` operationId).
+	RescheduleAppointment(ctx context.Context, proofingID ProofingID, params *RescheduleAppointmentParams, body RescheduleAppointmentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ConsentToSelfServiceWithBody Agree to self-service
+	//
+	// Comes before everything that is given for self-service. The terms are in the proofing, with their version. Where self-service is not offered, live video remains.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/proofing/cases/{proofing_id}/consent (the `ConsentToSelfService` operationId).
+	ConsentToSelfServiceWithBody(ctx context.Context, proofingID ProofingID, params *ConsentToSelfServiceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ConsentToSelfService Agree to self-service
+	//
+	// Comes before everything that is given for self-service. The terms are in the proofing, with their version. Where self-service is not offered, live video remains.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/proofing/cases/{proofing_id}/consent (the `ConsentToSelfService` operationId).
+	ConsentToSelfService(ctx context.Context, proofingID ProofingID, params *ConsentToSelfServiceParams, body ConsentToSelfServiceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReleaseSlot Give back the slot that is held
+	//
+	// Corresponds with DELETE /v1/proofing/cases/{proofing_id}/hold (the `ReleaseSlot` operationId).
+	ReleaseSlot(ctx context.Context, proofingID ProofingID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// HoldSlotWithBody Hold a slot
+	//
+	// For some minutes, while contact data are given. What the person held before is given back. A slot that somebody else took meanwhile is `slot-taken`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/proofing/cases/{proofing_id}/hold (the `HoldSlot` operationId).
+	HoldSlotWithBody(ctx context.Context, proofingID ProofingID, params *HoldSlotParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// HoldSlot Hold a slot
+	//
+	// For some minutes, while contact data are given. What the person held before is given back. A slot that somebody else took meanwhile is `slot-taken`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/proofing/cases/{proofing_id}/hold (the `HoldSlot` operationId).
+	HoldSlot(ctx context.Context, proofingID ProofingID, params *HoldSlotParams, body HoldSlotJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// StartSelfServiceWithBody Give what self-service needs to know
+	//
+	// It goes straight to the identity provider and is kept nowhere here: not in the database, not in a log, not in an answer. A provider that does not answer is asked again within the call; then it is a 503, nothing is lost, and the data are given again later, or live video is chosen. Given anew, an earlier session ends. Next comes what `session.phase` says.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/proofing/cases/{proofing_id}/self-service (the `StartSelfService` operationId).
+	StartSelfServiceWithBody(ctx context.Context, proofingID ProofingID, params *StartSelfServiceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// StartSelfService Give what self-service needs to know
+	//
+	// It goes straight to the identity provider and is kept nowhere here: not in the database, not in a log, not in an answer. A provider that does not answer is asked again within the call; then it is a 503, nothing is lost, and the data are given again later, or live video is chosen. Given anew, an earlier session ends. Next comes what `session.phase` says.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/proofing/cases/{proofing_id}/self-service (the `StartSelfService` operationId).
+	StartSelfService(ctx context.Context, proofingID ProofingID, params *StartSelfServiceParams, body StartSelfServiceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SendCaptureLinkWithBody Send the capture link to the phone again
+	//
+	// In phase `capture`. The number is not kept, so it is given again.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/proofing/cases/{proofing_id}/self-service/capture-link (the `SendCaptureLink` operationId).
+	SendCaptureLinkWithBody(ctx context.Context, proofingID ProofingID, params *SendCaptureLinkParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SendCaptureLink Send the capture link to the phone again
+	//
+	// In phase `capture`. The number is not kept, so it is given again.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/proofing/cases/{proofing_id}/self-service/capture-link (the `SendCaptureLink` operationId).
+	SendCaptureLink(ctx context.Context, proofingID ProofingID, params *SendCaptureLinkParams, body SendCaptureLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// CheckSelfService Say that the pictures are taken
+	//
+	// Nothing is believed: the result is fetched from the provider, as it is when its webhook comes, or none does.
+	//
+	// Corresponds with POST /v1/proofing/cases/{proofing_id}/self-service/check (the `CheckSelfService` operationId).
+	CheckSelfService(ctx context.Context, proofingID ProofingID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetIdentityQuestions The knowledge questions that are to be answered now
+	//
+	// In phase `questions`. The first look starts the time of the set. The questions are about the person and kept nowhere.
+	//
+	// Corresponds with GET /v1/proofing/cases/{proofing_id}/self-service/questions (the `GetIdentityQuestions` operationId).
+	GetIdentityQuestions(ctx context.Context, proofingID ProofingID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AnswerIdentityQuestionsWithBody Answer the knowledge questions
+	//
+	// All of a set at once, within its time. Too late is `questions-too-late`, and the set is used up. Which answers were right is not told.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/proofing/cases/{proofing_id}/self-service/questions (the `AnswerIdentityQuestions` operationId).
+	AnswerIdentityQuestionsWithBody(ctx context.Context, proofingID ProofingID, params *AnswerIdentityQuestionsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// AnswerIdentityQuestions Answer the knowledge questions
+	//
+	// All of a set at once, within its time. Too late is `questions-too-late`, and the set is used up. Which answers were right is not told.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/proofing/cases/{proofing_id}/self-service/questions (the `AnswerIdentityQuestions` operationId).
+	AnswerIdentityQuestions(ctx context.Context, proofingID ProofingID, params *AnswerIdentityQuestionsParams, body AnswerIdentityQuestionsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GiveSSNWithBody Give all nine digits of the Social Security number
+	//
+	// In phase `needs_ssn`. Like everything else for self-service they are kept nowhere. Hyphens and spaces do not count.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/proofing/cases/{proofing_id}/self-service/ssn (the `GiveSSN` operationId).
+	GiveSSNWithBody(ctx context.Context, proofingID ProofingID, params *GiveSSNParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GiveSSN Give all nine digits of the Social Security number
+	//
+	// In phase `needs_ssn`. Like everything else for self-service they are kept nowhere. Hyphens and spaces do not count.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/proofing/cases/{proofing_id}/self-service/ssn (the `GiveSSN` operationId).
+	GiveSSN(ctx context.Context, proofingID ProofingID, params *GiveSSNParams, body GiveSSNJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// StartProofingOverWithBody Choose a method anew, or report a wrong name
+	//
+	// With `wrong_name`, the name on the account is not the person's legal name; support is asked to correct it.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/proofing/cases/{proofing_id}/start-over (the `StartProofingOver` operationId).
+	StartProofingOverWithBody(ctx context.Context, proofingID ProofingID, params *StartProofingOverParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// StartProofingOver Choose a method anew, or report a wrong name
+	//
+	// With `wrong_name`, the name on the account is not the person's legal name; support is asked to correct it.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/proofing/cases/{proofing_id}/start-over (the `StartProofingOver` operationId).
+	StartProofingOver(ctx context.Context, proofingID ProofingID, params *StartProofingOverParams, body StartProofingOverJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetProofingTimeline What happens next with a proofing, when and why
+	//
+	// Corresponds with GET /v1/proofing/cases/{proofing_id}/timeline (the `GetProofingTimeline` operationId).
+	GetProofingTimeline(ctx context.Context, proofingID ProofingID, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ChooseLiveVideo Choose a live video session, or decline self-service
+	//
+	// From self-service, too; what goes on at the provider ends.
+	//
+	// Corresponds with POST /v1/proofing/cases/{proofing_id}/video (the `ChooseLiveVideo` operationId).
+	ChooseLiveVideo(ctx context.Context, proofingID ProofingID, params *ChooseLiveVideoParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// GetProofingDocuments What to have at hand
+	//
+	// The documents that are accepted of a country, the methods that are offered there, what a device must have, and how to test it.
+	//
+	// Corresponds with GET /v1/proofing/documents (the `GetProofingDocuments` operationId).
+	GetProofingDocuments(ctx context.Context, params *GetProofingDocumentsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ListSlots Free slots of live video sessions
+	//
+	// In the caller's zone, right across changes of clocks, each once. What is listed may be gone when it is asked for. There are none before the policy's notice and after its horizon.
+	//
+	// Corresponds with GET /v1/proofing/slots (the `ListSlots` operationId).
+	ListSlots(ctx context.Context, params *ListSlotsParams, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// ListRefunds Refunds, newest first
 	//
@@ -4196,6 +4982,24 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/webhooks/payments (the `ReceivePaymentEvent` operationId).
 	ReceivePaymentEvent(ctx context.Context, body ReceivePaymentEventJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReceiveProofingEventWithBody The identity provider says that there is something to fetch
+	//
+	// The signature of the message is its authentication. The body is in the provider's own form.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/webhooks/proofing (the `ReceiveProofingEvent` operationId).
+	ReceiveProofingEventWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ReceiveProofingEvent The identity provider says that there is something to fetch
+	//
+	// The signature of the message is its authentication. The body is in the provider's own form.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/webhooks/proofing (the `ReceiveProofingEvent` operationId).
+	ReceiveProofingEvent(ctx context.Context, body ReceiveProofingEventJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 }
 
 // GetHealth Whether the process lives
@@ -5112,6 +5916,23 @@ func (c *Client) ListCredentialNotices(ctx context.Context, credentialID Credent
 	return c.Client.Do(req)
 }
 
+// ListProofings The proofings of a credential's person
+//
+// Newest first; one at most goes on. They are the person's own and support's to see.
+//
+// Corresponds with GET /v1/credentials/{credential_id}/proofing (the `ListProofings` operationId).
+func (c *Client) ListProofings(ctx context.Context, credentialID CredentialID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListProofingsRequest(c.Server, credentialID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // ReenableCredentialWithBody Lift a suspension
 //
 // By the person, unless an administrator has suspended it. After the end of the term it is expired then, and waits for its renewal.
@@ -5994,6 +6815,704 @@ func (c *Client) ListProducts(ctx context.Context, params *ListProductsParams, r
 // Corresponds with GET /v1/products/{sku} (the `GetProduct` operationId).
 func (c *Client) GetProduct(ctx context.Context, sku SKU, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetProductRequest(c.Server, sku)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// LookUpAppointmentLinkWithBody The appointment that a mailed link is about
+//
+// For whoever has the link of the newest mail, without a login. The secret of the link stands in the body, never in an address, so that no log and no referrer has it.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/proofing/appointment-links (the `LookUpAppointmentLink` operationId).
+func (c *Client) LookUpAppointmentLinkWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLookUpAppointmentLinkRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// LookUpAppointmentLink The appointment that a mailed link is about
+//
+// For whoever has the link of the newest mail, without a login. The secret of the link stands in the body, never in an address, so that no log and no referrer has it.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/proofing/appointment-links (the `LookUpAppointmentLink` operationId).
+func (c *Client) LookUpAppointmentLink(ctx context.Context, body LookUpAppointmentLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLookUpAppointmentLinkRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CancelByLinkWithBody Cancel the appointment of a link
+//
+// The person logs in to choose another slot.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/proofing/appointment-links/cancel (the `CancelByLink` operationId).
+func (c *Client) CancelByLinkWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCancelByLinkRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CancelByLink Cancel the appointment of a link
+//
+// The person logs in to choose another slot.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/proofing/appointment-links/cancel (the `CancelByLink` operationId).
+func (c *Client) CancelByLink(ctx context.Context, body CancelByLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCancelByLinkRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RescheduleByLinkWithBody Move the appointment of a link
+//
+// The link works once; the next mail brings another one.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/proofing/appointment-links/reschedule (the `RescheduleByLink` operationId).
+func (c *Client) RescheduleByLinkWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRescheduleByLinkRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RescheduleByLink Move the appointment of a link
+//
+// The link works once; the next mail brings another one.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/proofing/appointment-links/reschedule (the `RescheduleByLink` operationId).
+func (c *Client) RescheduleByLink(ctx context.Context, body RescheduleByLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRescheduleByLinkRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListSlotsByLinkWithBody Free slots that the appointment of a link can be moved to
+//
+// In the person's zone.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/proofing/appointment-links/slots (the `ListSlotsByLink` operationId).
+func (c *Client) ListSlotsByLinkWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListSlotsByLinkRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListSlotsByLink Free slots that the appointment of a link can be moved to
+//
+// In the person's zone.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/proofing/appointment-links/slots (the `ListSlotsByLink` operationId).
+func (c *Client) ListSlotsByLink(ctx context.Context, body ListSlotsByLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListSlotsByLinkRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetProofing One proofing
+//
+// What is waited for, and what the person may do. Why an attempt did not succeed is never told, and no activation code can be seen here.
+//
+// Corresponds with GET /v1/proofing/cases/{proofing_id} (the `GetProofing` operationId).
+func (c *Client) GetProofing(ctx context.Context, proofingID ProofingID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetProofingRequest(c.Server, proofingID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// EnterActivationCodeWithBody Enter the activation code
+//
+// That the agent gave, or a letter brought. It works once; wrong ones are counted, and too many of them mean a wait.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/proofing/cases/{proofing_id}/activation-code (the `EnterActivationCode` operationId).
+func (c *Client) EnterActivationCodeWithBody(ctx context.Context, proofingID ProofingID, params *EnterActivationCodeParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEnterActivationCodeRequestWithBody(c.Server, proofingID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// EnterActivationCode Enter the activation code
+//
+// That the agent gave, or a letter brought. It works once; wrong ones are counted, and too many of them mean a wait.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/proofing/cases/{proofing_id}/activation-code (the `EnterActivationCode` operationId).
+func (c *Client) EnterActivationCode(ctx context.Context, proofingID ProofingID, params *EnterActivationCodeParams, body EnterActivationCodeJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewEnterActivationCodeRequest(c.Server, proofingID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReportActivationCodeLost Report the activation code lost
+//
+// Nobody can look a code up, so proofing is repeated, as another attempt.
+//
+// Corresponds with POST /v1/proofing/cases/{proofing_id}/activation-code/lost (the `ReportActivationCodeLost` operationId).
+func (c *Client) ReportActivationCodeLost(ctx context.Context, proofingID ProofingID, params *ReportActivationCodeLostParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReportActivationCodeLostRequest(c.Server, proofingID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// BookAppointmentWithBody Book the slot that is held
+//
+// The confirmation is mailed with an invitation and a link to change the appointment.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/proofing/cases/{proofing_id}/appointment (the `BookAppointment` operationId).
+func (c *Client) BookAppointmentWithBody(ctx context.Context, proofingID ProofingID, params *BookAppointmentParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewBookAppointmentRequestWithBody(c.Server, proofingID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// BookAppointment Book the slot that is held
+//
+// The confirmation is mailed with an invitation and a link to change the appointment.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/proofing/cases/{proofing_id}/appointment (the `BookAppointment` operationId).
+func (c *Client) BookAppointment(ctx context.Context, proofingID ProofingID, params *BookAppointmentParams, body BookAppointmentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewBookAppointmentRequest(c.Server, proofingID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CancelAppointment Cancel the appointment
+//
+// Until the session begins; another slot may be chosen.
+//
+// Corresponds with POST /v1/proofing/cases/{proofing_id}/appointment/cancel (the `CancelAppointment` operationId).
+func (c *Client) CancelAppointment(ctx context.Context, proofingID ProofingID, params *CancelAppointmentParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCancelAppointmentRequest(c.Server, proofingID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RescheduleAppointmentWithBody Move the appointment to another slot
+//
+// Until the session begins. A new invitation replaces the old one.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/proofing/cases/{proofing_id}/appointment/reschedule (the `RescheduleAppointment` operationId).
+func (c *Client) RescheduleAppointmentWithBody(ctx context.Context, proofingID ProofingID, params *RescheduleAppointmentParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRescheduleAppointmentRequestWithBody(c.Server, proofingID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RescheduleAppointment Move the appointment to another slot
+//
+// Until the session begins. A new invitation replaces the old one.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/proofing/cases/{proofing_id}/appointment/reschedule (the `RescheduleAppointment` operationId).
+func (c *Client) RescheduleAppointment(ctx context.Context, proofingID ProofingID, params *RescheduleAppointmentParams, body RescheduleAppointmentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRescheduleAppointmentRequest(c.Server, proofingID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ConsentToSelfServiceWithBody Agree to self-service
+//
+// Comes before everything that is given for self-service. The terms are in the proofing, with their version. Where self-service is not offered, live video remains.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/proofing/cases/{proofing_id}/consent (the `ConsentToSelfService` operationId).
+func (c *Client) ConsentToSelfServiceWithBody(ctx context.Context, proofingID ProofingID, params *ConsentToSelfServiceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewConsentToSelfServiceRequestWithBody(c.Server, proofingID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ConsentToSelfService Agree to self-service
+//
+// Comes before everything that is given for self-service. The terms are in the proofing, with their version. Where self-service is not offered, live video remains.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/proofing/cases/{proofing_id}/consent (the `ConsentToSelfService` operationId).
+func (c *Client) ConsentToSelfService(ctx context.Context, proofingID ProofingID, params *ConsentToSelfServiceParams, body ConsentToSelfServiceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewConsentToSelfServiceRequest(c.Server, proofingID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReleaseSlot Give back the slot that is held
+//
+// Corresponds with DELETE /v1/proofing/cases/{proofing_id}/hold (the `ReleaseSlot` operationId).
+func (c *Client) ReleaseSlot(ctx context.Context, proofingID ProofingID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReleaseSlotRequest(c.Server, proofingID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// HoldSlotWithBody Hold a slot
+//
+// For some minutes, while contact data are given. What the person held before is given back. A slot that somebody else took meanwhile is `slot-taken`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/proofing/cases/{proofing_id}/hold (the `HoldSlot` operationId).
+func (c *Client) HoldSlotWithBody(ctx context.Context, proofingID ProofingID, params *HoldSlotParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewHoldSlotRequestWithBody(c.Server, proofingID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// HoldSlot Hold a slot
+//
+// For some minutes, while contact data are given. What the person held before is given back. A slot that somebody else took meanwhile is `slot-taken`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/proofing/cases/{proofing_id}/hold (the `HoldSlot` operationId).
+func (c *Client) HoldSlot(ctx context.Context, proofingID ProofingID, params *HoldSlotParams, body HoldSlotJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewHoldSlotRequest(c.Server, proofingID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// StartSelfServiceWithBody Give what self-service needs to know
+//
+// It goes straight to the identity provider and is kept nowhere here: not in the database, not in a log, not in an answer. A provider that does not answer is asked again within the call; then it is a 503, nothing is lost, and the data are given again later, or live video is chosen. Given anew, an earlier session ends. Next comes what `session.phase` says.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/proofing/cases/{proofing_id}/self-service (the `StartSelfService` operationId).
+func (c *Client) StartSelfServiceWithBody(ctx context.Context, proofingID ProofingID, params *StartSelfServiceParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStartSelfServiceRequestWithBody(c.Server, proofingID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// StartSelfService Give what self-service needs to know
+//
+// It goes straight to the identity provider and is kept nowhere here: not in the database, not in a log, not in an answer. A provider that does not answer is asked again within the call; then it is a 503, nothing is lost, and the data are given again later, or live video is chosen. Given anew, an earlier session ends. Next comes what `session.phase` says.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/proofing/cases/{proofing_id}/self-service (the `StartSelfService` operationId).
+func (c *Client) StartSelfService(ctx context.Context, proofingID ProofingID, params *StartSelfServiceParams, body StartSelfServiceJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStartSelfServiceRequest(c.Server, proofingID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SendCaptureLinkWithBody Send the capture link to the phone again
+//
+// In phase `capture`. The number is not kept, so it is given again.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/proofing/cases/{proofing_id}/self-service/capture-link (the `SendCaptureLink` operationId).
+func (c *Client) SendCaptureLinkWithBody(ctx context.Context, proofingID ProofingID, params *SendCaptureLinkParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSendCaptureLinkRequestWithBody(c.Server, proofingID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SendCaptureLink Send the capture link to the phone again
+//
+// In phase `capture`. The number is not kept, so it is given again.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/proofing/cases/{proofing_id}/self-service/capture-link (the `SendCaptureLink` operationId).
+func (c *Client) SendCaptureLink(ctx context.Context, proofingID ProofingID, params *SendCaptureLinkParams, body SendCaptureLinkJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSendCaptureLinkRequest(c.Server, proofingID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// CheckSelfService Say that the pictures are taken
+//
+// Nothing is believed: the result is fetched from the provider, as it is when its webhook comes, or none does.
+//
+// Corresponds with POST /v1/proofing/cases/{proofing_id}/self-service/check (the `CheckSelfService` operationId).
+func (c *Client) CheckSelfService(ctx context.Context, proofingID ProofingID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewCheckSelfServiceRequest(c.Server, proofingID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetIdentityQuestions The knowledge questions that are to be answered now
+//
+// In phase `questions`. The first look starts the time of the set. The questions are about the person and kept nowhere.
+//
+// Corresponds with GET /v1/proofing/cases/{proofing_id}/self-service/questions (the `GetIdentityQuestions` operationId).
+func (c *Client) GetIdentityQuestions(ctx context.Context, proofingID ProofingID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetIdentityQuestionsRequest(c.Server, proofingID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AnswerIdentityQuestionsWithBody Answer the knowledge questions
+//
+// All of a set at once, within its time. Too late is `questions-too-late`, and the set is used up. Which answers were right is not told.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/proofing/cases/{proofing_id}/self-service/questions (the `AnswerIdentityQuestions` operationId).
+func (c *Client) AnswerIdentityQuestionsWithBody(ctx context.Context, proofingID ProofingID, params *AnswerIdentityQuestionsParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAnswerIdentityQuestionsRequestWithBody(c.Server, proofingID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// AnswerIdentityQuestions Answer the knowledge questions
+//
+// All of a set at once, within its time. Too late is `questions-too-late`, and the set is used up. Which answers were right is not told.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/proofing/cases/{proofing_id}/self-service/questions (the `AnswerIdentityQuestions` operationId).
+func (c *Client) AnswerIdentityQuestions(ctx context.Context, proofingID ProofingID, params *AnswerIdentityQuestionsParams, body AnswerIdentityQuestionsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewAnswerIdentityQuestionsRequest(c.Server, proofingID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GiveSSNWithBody Give all nine digits of the Social Security number
+//
+// In phase `needs_ssn`. Like everything else for self-service they are kept nowhere. Hyphens and spaces do not count.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/proofing/cases/{proofing_id}/self-service/ssn (the `GiveSSN` operationId).
+func (c *Client) GiveSSNWithBody(ctx context.Context, proofingID ProofingID, params *GiveSSNParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGiveSSNRequestWithBody(c.Server, proofingID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GiveSSN Give all nine digits of the Social Security number
+//
+// In phase `needs_ssn`. Like everything else for self-service they are kept nowhere. Hyphens and spaces do not count.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/proofing/cases/{proofing_id}/self-service/ssn (the `GiveSSN` operationId).
+func (c *Client) GiveSSN(ctx context.Context, proofingID ProofingID, params *GiveSSNParams, body GiveSSNJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGiveSSNRequest(c.Server, proofingID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// StartProofingOverWithBody Choose a method anew, or report a wrong name
+//
+// With `wrong_name`, the name on the account is not the person's legal name; support is asked to correct it.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/proofing/cases/{proofing_id}/start-over (the `StartProofingOver` operationId).
+func (c *Client) StartProofingOverWithBody(ctx context.Context, proofingID ProofingID, params *StartProofingOverParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStartProofingOverRequestWithBody(c.Server, proofingID, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// StartProofingOver Choose a method anew, or report a wrong name
+//
+// With `wrong_name`, the name on the account is not the person's legal name; support is asked to correct it.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/proofing/cases/{proofing_id}/start-over (the `StartProofingOver` operationId).
+func (c *Client) StartProofingOver(ctx context.Context, proofingID ProofingID, params *StartProofingOverParams, body StartProofingOverJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewStartProofingOverRequest(c.Server, proofingID, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetProofingTimeline What happens next with a proofing, when and why
+//
+// Corresponds with GET /v1/proofing/cases/{proofing_id}/timeline (the `GetProofingTimeline` operationId).
+func (c *Client) GetProofingTimeline(ctx context.Context, proofingID ProofingID, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetProofingTimelineRequest(c.Server, proofingID)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ChooseLiveVideo Choose a live video session, or decline self-service
+//
+// From self-service, too; what goes on at the provider ends.
+//
+// Corresponds with POST /v1/proofing/cases/{proofing_id}/video (the `ChooseLiveVideo` operationId).
+func (c *Client) ChooseLiveVideo(ctx context.Context, proofingID ProofingID, params *ChooseLiveVideoParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewChooseLiveVideoRequest(c.Server, proofingID, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// GetProofingDocuments What to have at hand
+//
+// The documents that are accepted of a country, the methods that are offered there, what a device must have, and how to test it.
+//
+// Corresponds with GET /v1/proofing/documents (the `GetProofingDocuments` operationId).
+func (c *Client) GetProofingDocuments(ctx context.Context, params *GetProofingDocumentsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetProofingDocumentsRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ListSlots Free slots of live video sessions
+//
+// In the caller's zone, right across changes of clocks, each once. What is listed may be gone when it is asked for. There are none before the policy's notice and after its horizon.
+//
+// Corresponds with GET /v1/proofing/slots (the `ListSlots` operationId).
+func (c *Client) ListSlots(ctx context.Context, params *ListSlotsParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewListSlotsRequest(c.Server, params)
 	if err != nil {
 		return nil, err
 	}
@@ -6921,6 +8440,44 @@ func (c *Client) ReceivePaymentEventWithBody(ctx context.Context, contentType st
 // Corresponds with POST /v1/webhooks/payments (the `ReceivePaymentEvent` operationId).
 func (c *Client) ReceivePaymentEvent(ctx context.Context, body ReceivePaymentEventJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewReceivePaymentEventRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReceiveProofingEventWithBody The identity provider says that there is something to fetch
+//
+// The signature of the message is its authentication. The body is in the provider's own form.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/webhooks/proofing (the `ReceiveProofingEvent` operationId).
+func (c *Client) ReceiveProofingEventWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReceiveProofingEventRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ReceiveProofingEvent The identity provider says that there is something to fetch
+//
+// The signature of the message is its authentication. The body is in the provider's own form.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/webhooks/proofing (the `ReceiveProofingEvent` operationId).
+func (c *Client) ReceiveProofingEvent(ctx context.Context, body ReceiveProofingEventJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewReceiveProofingEventRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -8678,6 +10235,40 @@ func NewListCredentialNoticesRequest(server string, credentialID CredentialID, p
 	return req, nil
 }
 
+// NewListProofingsRequest constructs an http.Request for the ListProofings method
+func NewListProofingsRequest(server string, credentialID CredentialID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "credential_id", credentialID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/credentials/%s/proofing", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewReenableCredentialRequest calls the generic ReenableCredential builder with application/json body
 func NewReenableCredentialRequest(server string, credentialID CredentialID, params *ReenableCredentialParams, body ReenableCredentialJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -10301,6 +11892,1213 @@ func NewGetProductRequest(server string, sku SKU) (*http.Request, error) {
 	queryURL, err := serverURL.Parse(operationPath)
 	if err != nil {
 		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewLookUpAppointmentLinkRequest calls the generic LookUpAppointmentLink builder with application/json body
+func NewLookUpAppointmentLinkRequest(server string, body LookUpAppointmentLinkJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewLookUpAppointmentLinkRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewLookUpAppointmentLinkRequestWithBody constructs an http.Request for the LookUpAppointmentLink method, with any body, and a specified content type
+func NewLookUpAppointmentLinkRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/proofing/appointment-links")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewCancelByLinkRequest calls the generic CancelByLink builder with application/json body
+func NewCancelByLinkRequest(server string, body CancelByLinkJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewCancelByLinkRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewCancelByLinkRequestWithBody constructs an http.Request for the CancelByLink method, with any body, and a specified content type
+func NewCancelByLinkRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/proofing/appointment-links/cancel")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRescheduleByLinkRequest calls the generic RescheduleByLink builder with application/json body
+func NewRescheduleByLinkRequest(server string, body RescheduleByLinkJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRescheduleByLinkRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewRescheduleByLinkRequestWithBody constructs an http.Request for the RescheduleByLink method, with any body, and a specified content type
+func NewRescheduleByLinkRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/proofing/appointment-links/reschedule")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewListSlotsByLinkRequest calls the generic ListSlotsByLink builder with application/json body
+func NewListSlotsByLinkRequest(server string, body ListSlotsByLinkJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewListSlotsByLinkRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewListSlotsByLinkRequestWithBody constructs an http.Request for the ListSlotsByLink method, with any body, and a specified content type
+func NewListSlotsByLinkRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/proofing/appointment-links/slots")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewGetProofingRequest constructs an http.Request for the GetProofing method
+func NewGetProofingRequest(server string, proofingID ProofingID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "proofing_id", proofingID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/proofing/cases/%s", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewEnterActivationCodeRequest calls the generic EnterActivationCode builder with application/json body
+func NewEnterActivationCodeRequest(server string, proofingID ProofingID, params *EnterActivationCodeParams, body EnterActivationCodeJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewEnterActivationCodeRequestWithBody(server, proofingID, params, "application/json", bodyReader)
+}
+
+// NewEnterActivationCodeRequestWithBody constructs an http.Request for the EnterActivationCode method, with any body, and a specified content type
+func NewEnterActivationCodeRequestWithBody(server string, proofingID ProofingID, params *EnterActivationCodeParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "proofing_id", proofingID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/proofing/cases/%s/activation-code", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewReportActivationCodeLostRequest constructs an http.Request for the ReportActivationCodeLost method
+func NewReportActivationCodeLostRequest(server string, proofingID ProofingID, params *ReportActivationCodeLostParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "proofing_id", proofingID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/proofing/cases/%s/activation-code/lost", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewBookAppointmentRequest calls the generic BookAppointment builder with application/json body
+func NewBookAppointmentRequest(server string, proofingID ProofingID, params *BookAppointmentParams, body BookAppointmentJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewBookAppointmentRequestWithBody(server, proofingID, params, "application/json", bodyReader)
+}
+
+// NewBookAppointmentRequestWithBody constructs an http.Request for the BookAppointment method, with any body, and a specified content type
+func NewBookAppointmentRequestWithBody(server string, proofingID ProofingID, params *BookAppointmentParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "proofing_id", proofingID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/proofing/cases/%s/appointment", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewCancelAppointmentRequest constructs an http.Request for the CancelAppointment method
+func NewCancelAppointmentRequest(server string, proofingID ProofingID, params *CancelAppointmentParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "proofing_id", proofingID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/proofing/cases/%s/appointment/cancel", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewRescheduleAppointmentRequest calls the generic RescheduleAppointment builder with application/json body
+func NewRescheduleAppointmentRequest(server string, proofingID ProofingID, params *RescheduleAppointmentParams, body RescheduleAppointmentJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRescheduleAppointmentRequestWithBody(server, proofingID, params, "application/json", bodyReader)
+}
+
+// NewRescheduleAppointmentRequestWithBody constructs an http.Request for the RescheduleAppointment method, with any body, and a specified content type
+func NewRescheduleAppointmentRequestWithBody(server string, proofingID ProofingID, params *RescheduleAppointmentParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "proofing_id", proofingID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/proofing/cases/%s/appointment/reschedule", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewConsentToSelfServiceRequest calls the generic ConsentToSelfService builder with application/json body
+func NewConsentToSelfServiceRequest(server string, proofingID ProofingID, params *ConsentToSelfServiceParams, body ConsentToSelfServiceJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewConsentToSelfServiceRequestWithBody(server, proofingID, params, "application/json", bodyReader)
+}
+
+// NewConsentToSelfServiceRequestWithBody constructs an http.Request for the ConsentToSelfService method, with any body, and a specified content type
+func NewConsentToSelfServiceRequestWithBody(server string, proofingID ProofingID, params *ConsentToSelfServiceParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "proofing_id", proofingID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/proofing/cases/%s/consent", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewReleaseSlotRequest constructs an http.Request for the ReleaseSlot method
+func NewReleaseSlotRequest(server string, proofingID ProofingID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "proofing_id", proofingID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/proofing/cases/%s/hold", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodDelete, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewHoldSlotRequest calls the generic HoldSlot builder with application/json body
+func NewHoldSlotRequest(server string, proofingID ProofingID, params *HoldSlotParams, body HoldSlotJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewHoldSlotRequestWithBody(server, proofingID, params, "application/json", bodyReader)
+}
+
+// NewHoldSlotRequestWithBody constructs an http.Request for the HoldSlot method, with any body, and a specified content type
+func NewHoldSlotRequestWithBody(server string, proofingID ProofingID, params *HoldSlotParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "proofing_id", proofingID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/proofing/cases/%s/hold", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewStartSelfServiceRequest calls the generic StartSelfService builder with application/json body
+func NewStartSelfServiceRequest(server string, proofingID ProofingID, params *StartSelfServiceParams, body StartSelfServiceJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewStartSelfServiceRequestWithBody(server, proofingID, params, "application/json", bodyReader)
+}
+
+// NewStartSelfServiceRequestWithBody constructs an http.Request for the StartSelfService method, with any body, and a specified content type
+func NewStartSelfServiceRequestWithBody(server string, proofingID ProofingID, params *StartSelfServiceParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "proofing_id", proofingID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/proofing/cases/%s/self-service", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewSendCaptureLinkRequest calls the generic SendCaptureLink builder with application/json body
+func NewSendCaptureLinkRequest(server string, proofingID ProofingID, params *SendCaptureLinkParams, body SendCaptureLinkJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewSendCaptureLinkRequestWithBody(server, proofingID, params, "application/json", bodyReader)
+}
+
+// NewSendCaptureLinkRequestWithBody constructs an http.Request for the SendCaptureLink method, with any body, and a specified content type
+func NewSendCaptureLinkRequestWithBody(server string, proofingID ProofingID, params *SendCaptureLinkParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "proofing_id", proofingID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/proofing/cases/%s/self-service/capture-link", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewCheckSelfServiceRequest constructs an http.Request for the CheckSelfService method
+func NewCheckSelfServiceRequest(server string, proofingID ProofingID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "proofing_id", proofingID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/proofing/cases/%s/self-service/check", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewGetIdentityQuestionsRequest constructs an http.Request for the GetIdentityQuestions method
+func NewGetIdentityQuestionsRequest(server string, proofingID ProofingID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "proofing_id", proofingID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/proofing/cases/%s/self-service/questions", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewAnswerIdentityQuestionsRequest calls the generic AnswerIdentityQuestions builder with application/json body
+func NewAnswerIdentityQuestionsRequest(server string, proofingID ProofingID, params *AnswerIdentityQuestionsParams, body AnswerIdentityQuestionsJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewAnswerIdentityQuestionsRequestWithBody(server, proofingID, params, "application/json", bodyReader)
+}
+
+// NewAnswerIdentityQuestionsRequestWithBody constructs an http.Request for the AnswerIdentityQuestions method, with any body, and a specified content type
+func NewAnswerIdentityQuestionsRequestWithBody(server string, proofingID ProofingID, params *AnswerIdentityQuestionsParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "proofing_id", proofingID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/proofing/cases/%s/self-service/questions", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewGiveSSNRequest calls the generic GiveSSN builder with application/json body
+func NewGiveSSNRequest(server string, proofingID ProofingID, params *GiveSSNParams, body GiveSSNJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewGiveSSNRequestWithBody(server, proofingID, params, "application/json", bodyReader)
+}
+
+// NewGiveSSNRequestWithBody constructs an http.Request for the GiveSSN method, with any body, and a specified content type
+func NewGiveSSNRequestWithBody(server string, proofingID ProofingID, params *GiveSSNParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "proofing_id", proofingID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/proofing/cases/%s/self-service/ssn", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewStartProofingOverRequest calls the generic StartProofingOver builder with application/json body
+func NewStartProofingOverRequest(server string, proofingID ProofingID, params *StartProofingOverParams, body StartProofingOverJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewStartProofingOverRequestWithBody(server, proofingID, params, "application/json", bodyReader)
+}
+
+// NewStartProofingOverRequestWithBody constructs an http.Request for the StartProofingOver method, with any body, and a specified content type
+func NewStartProofingOverRequestWithBody(server string, proofingID ProofingID, params *StartProofingOverParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "proofing_id", proofingID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/proofing/cases/%s/start-over", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewGetProofingTimelineRequest constructs an http.Request for the GetProofingTimeline method
+func NewGetProofingTimelineRequest(server string, proofingID ProofingID) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "proofing_id", proofingID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/proofing/cases/%s/timeline", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewChooseLiveVideoRequest constructs an http.Request for the ChooseLiveVideo method
+func NewChooseLiveVideoRequest(server string, proofingID ProofingID, params *ChooseLiveVideoParams) (*http.Request, error) {
+	var err error
+
+	var pathParam0 string
+
+	pathParam0, err = runtime.StyleParamWithOptions("simple", false, "proofing_id", proofingID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationPath, Type: "string", Format: ""})
+	if err != nil {
+		return nil, err
+	}
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/proofing/cases/%s/video", pathParam0)
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewGetProofingDocumentsRequest constructs an http.Request for the GetProofingDocuments method
+func NewGetProofingDocumentsRequest(server string, params *GetProofingDocumentsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/proofing/documents")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "country", params.Country, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewListSlotsRequest constructs an http.Request for the ListSlots method
+func NewListSlotsRequest(server string, params *ListSlotsParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/proofing/slots")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.From != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "from", *params.From, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.To != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "to", *params.To, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: "date-time"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "tz", params.Tz, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.ProofingID != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "proofing_id", *params.ProofingID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
 	}
 
 	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
@@ -12028,6 +14826,46 @@ func NewReceivePaymentEventRequestWithBody(server string, contentType string, bo
 	}
 
 	operationPath := fmt.Sprintf("/v1/webhooks/payments")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewReceiveProofingEventRequest calls the generic ReceiveProofingEvent builder with application/json body
+func NewReceiveProofingEventRequest(server string, body ReceiveProofingEventJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewReceiveProofingEventRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewReceiveProofingEventRequestWithBody constructs an http.Request for the ReceiveProofingEvent method, with any body, and a specified content type
+func NewReceiveProofingEventRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/webhooks/proofing")
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}

@@ -197,51 +197,6 @@ func (e PolicyProofingReview) Valid() bool {
 	}
 }
 
-// Defines values for TimelineWaitingOn.
-const (
-	TimelineWaitingOnAdministrator TimelineWaitingOn = "administrator"
-	TimelineWaitingOnBank          TimelineWaitingOn = "bank"
-	TimelineWaitingOnBilling       TimelineWaitingOn = "billing"
-	TimelineWaitingOnBuyer         TimelineWaitingOn = "buyer"
-	TimelineWaitingOnCarrier       TimelineWaitingOn = "carrier"
-	TimelineWaitingOnHolder        TimelineWaitingOn = "holder"
-	TimelineWaitingOnNobody        TimelineWaitingOn = "nobody"
-	TimelineWaitingOnStaff         TimelineWaitingOn = "staff"
-	TimelineWaitingOnTime          TimelineWaitingOn = "time"
-	TimelineWaitingOnTokendesk     TimelineWaitingOn = "tokendesk"
-	TimelineWaitingOnWarehouse     TimelineWaitingOn = "warehouse"
-)
-
-// Valid indicates whether the value is a known member of the TimelineWaitingOn enum.
-func (e TimelineWaitingOn) Valid() bool {
-	switch e {
-	case TimelineWaitingOnAdministrator:
-		return true
-	case TimelineWaitingOnBank:
-		return true
-	case TimelineWaitingOnBilling:
-		return true
-	case TimelineWaitingOnBuyer:
-		return true
-	case TimelineWaitingOnCarrier:
-		return true
-	case TimelineWaitingOnHolder:
-		return true
-	case TimelineWaitingOnNobody:
-		return true
-	case TimelineWaitingOnStaff:
-		return true
-	case TimelineWaitingOnTime:
-		return true
-	case TimelineWaitingOnTokendesk:
-		return true
-	case TimelineWaitingOnWarehouse:
-		return true
-	default:
-		return false
-	}
-}
-
 // Defines values for TokenAlgorithm.
 const (
 	TokenAlgorithmSHA1   TokenAlgorithm = "SHA1"
@@ -275,6 +230,54 @@ func (e TokenKind) Valid() bool {
 	case TokenKindHotp:
 		return true
 	case TokenKindTotp:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WaitingOn.
+const (
+	WaitingOnAdministrator WaitingOn = "administrator"
+	WaitingOnBank          WaitingOn = "bank"
+	WaitingOnBilling       WaitingOn = "billing"
+	WaitingOnBuyer         WaitingOn = "buyer"
+	WaitingOnCarrier       WaitingOn = "carrier"
+	WaitingOnHolder        WaitingOn = "holder"
+	WaitingOnNobody        WaitingOn = "nobody"
+	WaitingOnProvider      WaitingOn = "provider"
+	WaitingOnStaff         WaitingOn = "staff"
+	WaitingOnTime          WaitingOn = "time"
+	WaitingOnTokendesk     WaitingOn = "tokendesk"
+	WaitingOnWarehouse     WaitingOn = "warehouse"
+)
+
+// Valid indicates whether the value is a known member of the WaitingOn enum.
+func (e WaitingOn) Valid() bool {
+	switch e {
+	case WaitingOnAdministrator:
+		return true
+	case WaitingOnBank:
+		return true
+	case WaitingOnBilling:
+		return true
+	case WaitingOnBuyer:
+		return true
+	case WaitingOnCarrier:
+		return true
+	case WaitingOnHolder:
+		return true
+	case WaitingOnNobody:
+		return true
+	case WaitingOnProvider:
+		return true
+	case WaitingOnStaff:
+		return true
+	case WaitingOnTime:
+		return true
+	case WaitingOnTokendesk:
+		return true
+	case WaitingOnWarehouse:
 		return true
 	default:
 		return false
@@ -404,6 +407,27 @@ type Account struct {
 
 // AccountRole defines model for AccountRole.
 type AccountRole = models.Role
+
+// ActivationCodeEntry defines model for ActivationCodeEntry.
+type ActivationCodeEntry struct {
+	// Code As it is written; case, hyphens and spaces do not count.
+	Code models.Secret `json:"code"`
+}
+
+// ActivationCodeNote That there is an activation code. Nobody can see the code itself.
+type ActivationCodeNote struct {
+	// Channel How it reaches the person.
+	Channel models.CodeChannel `json:"channel"`
+
+	// LastDay On which it can be entered, on the vendor's calendar.
+	//
+	// Examples: 2026-12-02
+	LastDay  string     `json:"last_day"`
+	PostedAt *time.Time `json:"posted_at,omitempty"`
+
+	// Usable No: it waits for a review, or for the printer.
+	Usable bool `json:"usable"`
+}
 
 // Address defines model for Address.
 type Address = models.Address
@@ -694,12 +718,64 @@ type AllowedActions = []string
 // Amount More than zero.
 type Amount = models.Money
 
+// AnswerOption defines model for AnswerOption.
+type AnswerOption struct {
+	ID   string `json:"id"`
+	Text string `json:"text"`
+}
+
 // Application defines model for Application.
 type Application struct {
 	InvoiceNumber string `json:"invoice_number"`
 
 	// Reason For the audit trail. No personal data.
 	Reason string `json:"reason"`
+}
+
+// Appointment A live video session that is held or booked.
+type Appointment struct {
+	// Email Where mails about the session go. For the person only.
+	Email  *string   `json:"email,omitempty"`
+	EndsAt time.Time `json:"ends_at"`
+
+	// HeldUntil Until then it is booked, or given back.
+	HeldUntil *time.Time `json:"held_until,omitempty"`
+	ID        string     `json:"id"`
+
+	// MeetingURL Shortly before the session. For the person only.
+	MeetingURL *string `json:"meeting_url,omitempty"`
+
+	// Phone That the agent calls. For the person only.
+	Phone *string `json:"phone,omitempty"`
+
+	// StartsAt On the clocks of the person's zone, once it is known.
+	StartsAt time.Time         `json:"starts_at"`
+	Status   AppointmentStatus `json:"status"`
+
+	// TimeZone A zone of the IANA database.
+	//
+	// Examples: Europe/Berlin
+	TimeZone *TimeZone `json:"time_zone,omitempty"`
+}
+
+// AppointmentContact defines model for AppointmentContact.
+type AppointmentContact struct {
+	// Email Where mails about the session go.
+	Email string `json:"email"`
+
+	// Phone That the agent calls, E.164.
+	Phone string `json:"phone"`
+
+	// TimeZone A zone of the IANA database.
+	//
+	// Examples: Europe/Berlin
+	TimeZone TimeZone `json:"time_zone"`
+}
+
+// AppointmentLink defines model for AppointmentLink.
+type AppointmentLink struct {
+	// Token Of the mailed link: what follows #.
+	Token models.Secret `json:"token"`
 }
 
 // AppointmentStatus defines model for AppointmentStatus.
@@ -794,6 +870,12 @@ type Cancellation struct {
 	Reason models.CancelReason `json:"reason"`
 }
 
+// CapturePhone defines model for CapturePhone.
+type CapturePhone struct {
+	// Phone E.164. Gets the capture link; kept nowhere.
+	Phone ConfidentialPhone `json:"phone"`
+}
+
 // Charge defines model for Charge.
 type Charge struct {
 	Amount      Money               `json:"amount"`
@@ -842,6 +924,9 @@ type ClockAdvance struct {
 	WorkflowID *string `json:"workflow_id,omitempty"`
 }
 
+// ConfidentialPhone E.164. Gets the capture link; kept nowhere.
+type ConfidentialPhone = models.Secret
+
 // Country ISO 3166-1 alpha-2.
 //
 // Examples: US
@@ -866,8 +951,11 @@ type Credential struct {
 	// ProofingCountry ISO 3166-1 alpha-2.
 	//
 	// Examples: US
-	ProofingCountry *Country  `json:"proofing_country,omitempty"`
-	PurchasedAt     time.Time `json:"purchased_at"`
+	ProofingCountry *Country `json:"proofing_country,omitempty"`
+
+	// ProofingID The newest proofing of its person's identity, which may go on.
+	ProofingID  *string   `json:"proofing_id,omitempty"`
+	PurchasedAt time.Time `json:"purchased_at"`
 
 	// Renewal When and to what a credential can be renewed.
 	Renewal *RenewalWindow `json:"renewal,omitempty"`
@@ -964,6 +1052,27 @@ type HealthChecks string
 
 // HealthStatus defines model for Health.Status.
 type HealthStatus string
+
+// IdentityData Kept nowhere.
+type IdentityData struct {
+	Address Address `json:"address"`
+
+	// BirthDate A day, such as 1990-02-28.
+	BirthDate models.Secret `json:"birth_date"`
+
+	// Phone E.164. Gets the capture link; kept nowhere.
+	Phone ConfidentialPhone `json:"phone"`
+
+	// SsnLast4 The last four digits of the Social Security number.
+	SsnLast4 models.Secret `json:"ssn_last4"`
+}
+
+// IdentityQuestion defines model for IdentityQuestion.
+type IdentityQuestion struct {
+	ID      string         `json:"id"`
+	Options []AnswerOption `json:"options"`
+	Text    string         `json:"text"`
+}
 
 // ImportReport defines model for ImportReport.
 type ImportReport struct {
@@ -1331,7 +1440,7 @@ type Notice struct {
 	Kind   string     `json:"kind"`
 	SentAt *time.Time `json:"sent_at,omitempty"`
 
-	// Status `sent`: the mail server took it; `bounced`: it came back.
+	// Status `sent`: the mail server took it; `bounced`: it came back; `withdrawn`: not sent, because what it says was true no more.
 	Status models.NoticeStatus `json:"status"`
 }
 
@@ -1765,6 +1874,112 @@ type ProductList struct {
 	Items []Product `json:"items"`
 }
 
+// Proofing The proofing of a person's identity for one credential.
+type Proofing struct {
+	AccountID string `json:"account_id"`
+
+	// AllowedActions What the caller may do with it now.
+	AllowedActions AllowedActions `json:"allowed_actions"`
+
+	// Appointment A live video session that is held or booked.
+	Appointment *Appointment `json:"appointment,omitempty"`
+
+	// Attempt From 1; it rises when proofing is repeated.
+	Attempt int32 `json:"attempt"`
+
+	// Code That there is an activation code. Nobody can see the code itself.
+	Code *ActivationCodeNote `json:"code,omitempty"`
+
+	// Country ISO 3166-1 alpha-2.
+	//
+	// Examples: US
+	Country      Country    `json:"country"`
+	CredentialID string     `json:"credential_id"`
+	EndedAt      *time.Time `json:"ended_at,omitempty"`
+
+	// FeeDue The attempts that were included are used up; another one is bought.
+	FeeDue bool   `json:"fee_due"`
+	ID     string `json:"id"`
+
+	// Instructions What the agent of the last session asks for, before the next one.
+	Instructions *string `json:"instructions,omitempty"`
+
+	// Methods That are offered in the country.
+	Methods   []ProofingMethod       `json:"methods"`
+	OpenedAt  time.Time              `json:"opened_at"`
+	ProofedAt *time.Time             `json:"proofed_at,omitempty"`
+	Purpose   models.ProofingPurpose `json:"purpose"`
+
+	// RegisterBy An authenticator is registered before, or proofing must be repeated.
+	RegisterBy *time.Time `json:"register_by,omitempty"`
+
+	// Session What goes on at the identity provider.
+	Session *SelfServiceSession `json:"session,omitempty"`
+
+	// Since When the status was reached.
+	Since  time.Time      `json:"since"`
+	Status ProofingStatus `json:"status"`
+
+	// Terms What is agreed to before self-service.
+	Terms *SelfServiceTerms `json:"terms,omitempty"`
+
+	// WaitingFor In plain words.
+	WaitingFor string `json:"waiting_for"`
+
+	// WaitingOn Whose turn it is.
+	WaitingOn WaitingOn `json:"waiting_on"`
+}
+
+// ProofingDocument defines model for ProofingDocument.
+type ProofingDocument struct {
+	// Name In plain words.
+	Name string  `json:"name"`
+	Note *string `json:"note,omitempty"`
+
+	// SelfService Self-service accepts it, too; a live video session accepts all.
+	SelfService bool   `json:"self_service"`
+	Type        string `json:"type"`
+}
+
+// ProofingDocuments defines model for ProofingDocuments.
+type ProofingDocuments struct {
+	// Country ISO 3166-1 alpha-2.
+	//
+	// Examples: US
+	Country Country `json:"country"`
+
+	// Devices What is needed for a live video session.
+	Devices   []string           `json:"devices"`
+	Documents []ProofingDocument `json:"documents"`
+	Methods   []ProofingMethod   `json:"methods"`
+
+	// MustShow What a document shows; it is the original, undamaged, and not expired on the day of the session.
+	MustShow []string `json:"must_show"`
+
+	// SystemTest How to test it, a step each.
+	SystemTest []string `json:"system_test"`
+
+	// Version Of the lists.
+	Version int32 `json:"version"`
+}
+
+// ProofingList defines model for ProofingList.
+type ProofingList struct {
+	Items []Proofing `json:"items"`
+}
+
+// ProofingMethod defines model for ProofingMethod.
+type ProofingMethod = models.ProofingMethod
+
+// ProofingRestart defines model for ProofingRestart.
+type ProofingRestart struct {
+	// WrongName The name on the account is not the legal name.
+	WrongName *bool `json:"wrong_name,omitempty"`
+}
+
+// ProofingStatus defines model for ProofingStatus.
+type ProofingStatus = models.ProofingStatus
+
 // PublishedPolicy defines model for PublishedPolicy.
 type PublishedPolicy struct {
 	AddedAt *time.Time `json:"added_at,omitempty"`
@@ -1785,8 +2000,27 @@ type PublishedPolicy struct {
 	Version int32   `json:"version"`
 }
 
+// QuestionAnswer defines model for QuestionAnswer.
+type QuestionAnswer struct {
+	OptionID   string `json:"option_id"`
+	QuestionID string `json:"question_id"`
+}
+
+// QuestionAnswers defines model for QuestionAnswers.
+type QuestionAnswers struct {
+	Answers []QuestionAnswer `json:"answers"`
+	SetID   string           `json:"set_id"`
+}
+
 // QuestionID Examples: photograph
 type QuestionID = string
+
+// QuestionSet defines model for QuestionSet.
+type QuestionSet struct {
+	AnswerBy  time.Time          `json:"answer_by"`
+	Questions []IdentityQuestion `json:"questions"`
+	SetID     string             `json:"set_id"`
+}
 
 // QuotedLine defines model for QuotedLine.
 type QuotedLine struct {
@@ -1932,6 +2166,15 @@ type RenewalWindow struct {
 // ReplacementReason Why a token is replaced. The first three are free within the warranty.
 type ReplacementReason = models.ReplacementReason
 
+// RescheduleByLink defines model for RescheduleByLink.
+type RescheduleByLink struct {
+	// StartsAt As it is listed.
+	StartsAt time.Time `json:"starts_at"`
+
+	// Token Of the mailed link.
+	Token models.Secret `json:"token"`
+}
+
 // Resync defines model for Resync.
 type Resync struct {
 	FirstCode models.Secret `json:"first_code"`
@@ -1959,11 +2202,42 @@ type RevocationRequest struct {
 // Role defines model for Role.
 type Role = models.Role
 
+// SSN defines model for SSN.
+type SSN struct {
+	// Ssn Nine digits; kept nowhere.
+	Ssn models.Secret `json:"ssn"`
+}
+
 // SandboxClock defines model for SandboxClock.
 type SandboxClock struct {
 	// AheadSeconds Of real time.
 	AheadSeconds int64     `json:"ahead_seconds"`
 	Now          time.Time `json:"now"`
+}
+
+// SelfServiceConsent defines model for SelfServiceConsent.
+type SelfServiceConsent struct {
+	// CreditInquiry The notice of the soft credit inquiry is acknowledged.
+	CreditInquiry bool `json:"credit_inquiry"`
+
+	// TermsVersion Of the terms that were shown.
+	TermsVersion string `json:"terms_version"`
+}
+
+// SelfServiceSession What goes on at the identity provider.
+type SelfServiceSession struct {
+	// ExpiresAt The session times out.
+	ExpiresAt time.Time `json:"expires_at"`
+
+	// Phase What the provider waits for.
+	Phase models.SessionPhase `json:"phase"`
+}
+
+// SelfServiceTerms What is agreed to before self-service.
+type SelfServiceTerms struct {
+	// Text With the notice of the soft credit inquiry.
+	Text    string `json:"text"`
+	Version string `json:"version"`
 }
 
 // Session defines model for Session.
@@ -2013,6 +2287,40 @@ type ShipmentPage struct {
 
 // ShipmentStatus defines model for ShipmentStatus.
 type ShipmentStatus = models.ShipmentStatus
+
+// Slot defines model for Slot.
+type Slot struct {
+	EndsAt   time.Time `json:"ends_at"`
+	StartsAt time.Time `json:"starts_at"`
+}
+
+// SlotChoice defines model for SlotChoice.
+type SlotChoice struct {
+	// StartsAt As it is listed.
+	StartsAt time.Time `json:"starts_at"`
+}
+
+// SlotList defines model for SlotList.
+type SlotList struct {
+	Items []Slot `json:"items"`
+
+	// TimeZone A zone of the IANA database.
+	//
+	// Examples: Europe/Berlin
+	TimeZone TimeZone `json:"time_zone"`
+}
+
+// SlotsByLink defines model for SlotsByLink.
+type SlotsByLink struct {
+	// From Now, where nothing is said.
+	From *time.Time `json:"from,omitempty"`
+
+	// To The end of the horizon, where nothing is said.
+	To *time.Time `json:"to,omitempty"`
+
+	// Token Of the mailed link.
+	Token models.Secret `json:"token"`
+}
 
 // StartedAgentSession defines model for StartedAgentSession.
 type StartedAgentSession struct {
@@ -2123,11 +2431,8 @@ type Timeline struct {
 	WaitingFor string `json:"waiting_for"`
 
 	// WaitingOn Whose turn it is.
-	WaitingOn TimelineWaitingOn `json:"waiting_on"`
+	WaitingOn WaitingOn `json:"waiting_on"`
 }
-
-// TimelineWaitingOn Whose turn it is.
-type TimelineWaitingOn string
 
 // Token defines model for Token.
 type Token struct {
@@ -2194,6 +2499,9 @@ type Verification struct {
 	// Strength How a person proved who they are.
 	Strength *Strength `json:"strength,omitempty"`
 }
+
+// WaitingOn Whose turn it is.
+type WaitingOn string
 
 // Wake A moment at which a lifecycle had something due.
 type Wake struct {
@@ -2332,6 +2640,9 @@ type PolicyVersion = int32
 // Position defines model for Position.
 type Position = int32
 
+// ProofingID defines model for ProofingID.
+type ProofingID = string
+
 // RecordID defines model for RecordID.
 type RecordID = string
 
@@ -2349,6 +2660,9 @@ type ShipmentID = string
 
 // Conflict A problem document (RFC 9457).
 type Conflict = Problem
+
+// ProofingChanged The proofing of a person's identity for one credential.
+type ProofingChanged = Proofing
 
 // Refused A problem document (RFC 9457).
 type Refused = Problem
@@ -2633,6 +2947,105 @@ type ListProductsParams struct {
 	Partner *string `form:"partner,omitempty" json:"partner,omitempty"`
 }
 
+// EnterActivationCodeParams defines parameters for EnterActivationCode.
+type EnterActivationCodeParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ReportActivationCodeLostParams defines parameters for ReportActivationCodeLost.
+type ReportActivationCodeLostParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// BookAppointmentParams defines parameters for BookAppointment.
+type BookAppointmentParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// CancelAppointmentParams defines parameters for CancelAppointment.
+type CancelAppointmentParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// RescheduleAppointmentParams defines parameters for RescheduleAppointment.
+type RescheduleAppointmentParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ConsentToSelfServiceParams defines parameters for ConsentToSelfService.
+type ConsentToSelfServiceParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// HoldSlotParams defines parameters for HoldSlot.
+type HoldSlotParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// StartSelfServiceParams defines parameters for StartSelfService.
+type StartSelfServiceParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// SendCaptureLinkParams defines parameters for SendCaptureLink.
+type SendCaptureLinkParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// AnswerIdentityQuestionsParams defines parameters for AnswerIdentityQuestions.
+type AnswerIdentityQuestionsParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// GiveSSNParams defines parameters for GiveSSN.
+type GiveSSNParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// StartProofingOverParams defines parameters for StartProofingOver.
+type StartProofingOverParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// ChooseLiveVideoParams defines parameters for ChooseLiveVideo.
+type ChooseLiveVideoParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
+// GetProofingDocumentsParams defines parameters for GetProofingDocuments.
+type GetProofingDocumentsParams struct {
+	// Country Whose documents prove the identity.
+	Country Country `form:"country" json:"country"`
+}
+
+// ListSlotsParams defines parameters for ListSlots.
+type ListSlotsParams struct {
+	// From Slots that begin at this moment or later; now, where nothing is said.
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To And before this one; the end of the horizon, where nothing is said.
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+
+	// Tz A zone of the IANA database. Every time of the answer is on its clocks.
+	Tz TimeZone `form:"tz" json:"tz"`
+
+	// ProofingID The proofing that the slot is for: it goes by its own policy. Without one, by the current policy.
+	ProofingID *string `form:"proofing_id,omitempty" json:"proofing_id,omitempty"`
+}
+
 // ListRefundsParams defines parameters for ListRefunds.
 type ListRefundsParams struct {
 	Status *RefundStatus `form:"status,omitempty" json:"status,omitempty"`
@@ -2856,6 +3269,48 @@ type PayOutUnappliedJSONRequestBody = NewUnappliedPayout
 // PublishPolicyJSONRequestBody defines body for PublishPolicy for application/json ContentType.
 type PublishPolicyJSONRequestBody = NewPolicy
 
+// LookUpAppointmentLinkJSONRequestBody defines body for LookUpAppointmentLink for application/json ContentType.
+type LookUpAppointmentLinkJSONRequestBody = AppointmentLink
+
+// CancelByLinkJSONRequestBody defines body for CancelByLink for application/json ContentType.
+type CancelByLinkJSONRequestBody = AppointmentLink
+
+// RescheduleByLinkJSONRequestBody defines body for RescheduleByLink for application/json ContentType.
+type RescheduleByLinkJSONRequestBody = RescheduleByLink
+
+// ListSlotsByLinkJSONRequestBody defines body for ListSlotsByLink for application/json ContentType.
+type ListSlotsByLinkJSONRequestBody = SlotsByLink
+
+// EnterActivationCodeJSONRequestBody defines body for EnterActivationCode for application/json ContentType.
+type EnterActivationCodeJSONRequestBody = ActivationCodeEntry
+
+// BookAppointmentJSONRequestBody defines body for BookAppointment for application/json ContentType.
+type BookAppointmentJSONRequestBody = AppointmentContact
+
+// RescheduleAppointmentJSONRequestBody defines body for RescheduleAppointment for application/json ContentType.
+type RescheduleAppointmentJSONRequestBody = SlotChoice
+
+// ConsentToSelfServiceJSONRequestBody defines body for ConsentToSelfService for application/json ContentType.
+type ConsentToSelfServiceJSONRequestBody = SelfServiceConsent
+
+// HoldSlotJSONRequestBody defines body for HoldSlot for application/json ContentType.
+type HoldSlotJSONRequestBody = SlotChoice
+
+// StartSelfServiceJSONRequestBody defines body for StartSelfService for application/json ContentType.
+type StartSelfServiceJSONRequestBody = IdentityData
+
+// SendCaptureLinkJSONRequestBody defines body for SendCaptureLink for application/json ContentType.
+type SendCaptureLinkJSONRequestBody = CapturePhone
+
+// AnswerIdentityQuestionsJSONRequestBody defines body for AnswerIdentityQuestions for application/json ContentType.
+type AnswerIdentityQuestionsJSONRequestBody = QuestionAnswers
+
+// GiveSSNJSONRequestBody defines body for GiveSSN for application/json ContentType.
+type GiveSSNJSONRequestBody = SSN
+
+// StartProofingOverJSONRequestBody defines body for StartProofingOver for application/json ContentType.
+type StartProofingOverJSONRequestBody = ProofingRestart
+
 // ApproveRefundJSONRequestBody defines body for ApproveRefund for application/json ContentType.
 type ApproveRefundJSONRequestBody = Reason
 
@@ -2999,6 +3454,9 @@ type ServerInterface interface {
 	// ListCredentialNotices The mails about a credential, oldest first, with the evidence of their delivery
 	// (GET /v1/credentials/{credential_id}/notices)
 	ListCredentialNotices(c *gin.Context, credentialID CredentialID, params ListCredentialNoticesParams)
+	// ListProofings The proofings of a credential's person
+	// (GET /v1/credentials/{credential_id}/proofing)
+	ListProofings(c *gin.Context, credentialID CredentialID)
 	// ReenableCredential Lift a suspension
 	// (POST /v1/credentials/{credential_id}/re-enabling)
 	ReenableCredential(c *gin.Context, credentialID CredentialID, params ReenableCredentialParams)
@@ -3095,6 +3553,78 @@ type ServerInterface interface {
 	// GetProduct One product
 	// (GET /v1/products/{sku})
 	GetProduct(c *gin.Context, sku SKU)
+	// LookUpAppointmentLink The appointment that a mailed link is about
+	// (POST /v1/proofing/appointment-links)
+	LookUpAppointmentLink(c *gin.Context)
+	// CancelByLink Cancel the appointment of a link
+	// (POST /v1/proofing/appointment-links/cancel)
+	CancelByLink(c *gin.Context)
+	// RescheduleByLink Move the appointment of a link
+	// (POST /v1/proofing/appointment-links/reschedule)
+	RescheduleByLink(c *gin.Context)
+	// ListSlotsByLink Free slots that the appointment of a link can be moved to
+	// (POST /v1/proofing/appointment-links/slots)
+	ListSlotsByLink(c *gin.Context)
+	// GetProofing One proofing
+	// (GET /v1/proofing/cases/{proofing_id})
+	GetProofing(c *gin.Context, proofingID ProofingID)
+	// EnterActivationCode Enter the activation code
+	// (POST /v1/proofing/cases/{proofing_id}/activation-code)
+	EnterActivationCode(c *gin.Context, proofingID ProofingID, params EnterActivationCodeParams)
+	// ReportActivationCodeLost Report the activation code lost
+	// (POST /v1/proofing/cases/{proofing_id}/activation-code/lost)
+	ReportActivationCodeLost(c *gin.Context, proofingID ProofingID, params ReportActivationCodeLostParams)
+	// BookAppointment Book the slot that is held
+	// (POST /v1/proofing/cases/{proofing_id}/appointment)
+	BookAppointment(c *gin.Context, proofingID ProofingID, params BookAppointmentParams)
+	// CancelAppointment Cancel the appointment
+	// (POST /v1/proofing/cases/{proofing_id}/appointment/cancel)
+	CancelAppointment(c *gin.Context, proofingID ProofingID, params CancelAppointmentParams)
+	// RescheduleAppointment Move the appointment to another slot
+	// (POST /v1/proofing/cases/{proofing_id}/appointment/reschedule)
+	RescheduleAppointment(c *gin.Context, proofingID ProofingID, params RescheduleAppointmentParams)
+	// ConsentToSelfService Agree to self-service
+	// (POST /v1/proofing/cases/{proofing_id}/consent)
+	ConsentToSelfService(c *gin.Context, proofingID ProofingID, params ConsentToSelfServiceParams)
+	// ReleaseSlot Give back the slot that is held
+	// (DELETE /v1/proofing/cases/{proofing_id}/hold)
+	ReleaseSlot(c *gin.Context, proofingID ProofingID)
+	// HoldSlot Hold a slot
+	// (POST /v1/proofing/cases/{proofing_id}/hold)
+	HoldSlot(c *gin.Context, proofingID ProofingID, params HoldSlotParams)
+	// StartSelfService Give what self-service needs to know
+	// (POST /v1/proofing/cases/{proofing_id}/self-service)
+	StartSelfService(c *gin.Context, proofingID ProofingID, params StartSelfServiceParams)
+	// SendCaptureLink Send the capture link to the phone again
+	// (POST /v1/proofing/cases/{proofing_id}/self-service/capture-link)
+	SendCaptureLink(c *gin.Context, proofingID ProofingID, params SendCaptureLinkParams)
+	// CheckSelfService Say that the pictures are taken
+	// (POST /v1/proofing/cases/{proofing_id}/self-service/check)
+	CheckSelfService(c *gin.Context, proofingID ProofingID)
+	// GetIdentityQuestions The knowledge questions that are to be answered now
+	// (GET /v1/proofing/cases/{proofing_id}/self-service/questions)
+	GetIdentityQuestions(c *gin.Context, proofingID ProofingID)
+	// AnswerIdentityQuestions Answer the knowledge questions
+	// (POST /v1/proofing/cases/{proofing_id}/self-service/questions)
+	AnswerIdentityQuestions(c *gin.Context, proofingID ProofingID, params AnswerIdentityQuestionsParams)
+	// GiveSSN Give all nine digits of the Social Security number
+	// (POST /v1/proofing/cases/{proofing_id}/self-service/ssn)
+	GiveSSN(c *gin.Context, proofingID ProofingID, params GiveSSNParams)
+	// StartProofingOver Choose a method anew, or report a wrong name
+	// (POST /v1/proofing/cases/{proofing_id}/start-over)
+	StartProofingOver(c *gin.Context, proofingID ProofingID, params StartProofingOverParams)
+	// GetProofingTimeline What happens next with a proofing, when and why
+	// (GET /v1/proofing/cases/{proofing_id}/timeline)
+	GetProofingTimeline(c *gin.Context, proofingID ProofingID)
+	// ChooseLiveVideo Choose a live video session, or decline self-service
+	// (POST /v1/proofing/cases/{proofing_id}/video)
+	ChooseLiveVideo(c *gin.Context, proofingID ProofingID, params ChooseLiveVideoParams)
+	// GetProofingDocuments What to have at hand
+	// (GET /v1/proofing/documents)
+	GetProofingDocuments(c *gin.Context, params GetProofingDocumentsParams)
+	// ListSlots Free slots of live video sessions
+	// (GET /v1/proofing/slots)
+	ListSlots(c *gin.Context, params ListSlotsParams)
 	// ListRefunds Refunds, newest first
 	// (GET /v1/refunds)
 	ListRefunds(c *gin.Context, params ListRefundsParams)
@@ -4456,6 +4986,31 @@ func (siw *ServerInterfaceWrapper) ListCredentialNotices(c *gin.Context) {
 	siw.Handler.ListCredentialNotices(c, credentialID, params)
 }
 
+// ListProofings operation middleware
+func (siw *ServerInterfaceWrapper) ListProofings(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "credential_id" -------------
+	var credentialID CredentialID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "credential_id", c.Param("credential_id"), &credentialID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter credential_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListProofings(c, credentialID)
+}
+
 // ReenableCredential operation middleware
 func (siw *ServerInterfaceWrapper) ReenableCredential(c *gin.Context) {
 
@@ -5609,6 +6164,937 @@ func (siw *ServerInterfaceWrapper) GetProduct(c *gin.Context) {
 	}
 
 	siw.Handler.GetProduct(c, sku)
+}
+
+// LookUpAppointmentLink operation middleware
+func (siw *ServerInterfaceWrapper) LookUpAppointmentLink(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.LookUpAppointmentLink(c)
+}
+
+// CancelByLink operation middleware
+func (siw *ServerInterfaceWrapper) CancelByLink(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CancelByLink(c)
+}
+
+// RescheduleByLink operation middleware
+func (siw *ServerInterfaceWrapper) RescheduleByLink(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RescheduleByLink(c)
+}
+
+// ListSlotsByLink operation middleware
+func (siw *ServerInterfaceWrapper) ListSlotsByLink(c *gin.Context) {
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListSlotsByLink(c)
+}
+
+// GetProofing operation middleware
+func (siw *ServerInterfaceWrapper) GetProofing(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "proofing_id" -------------
+	var proofingID ProofingID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "proofing_id", c.Param("proofing_id"), &proofingID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter proofing_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetProofing(c, proofingID)
+}
+
+// EnterActivationCode operation middleware
+func (siw *ServerInterfaceWrapper) EnterActivationCode(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "proofing_id" -------------
+	var proofingID ProofingID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "proofing_id", c.Param("proofing_id"), &proofingID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter proofing_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params EnterActivationCodeParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.EnterActivationCode(c, proofingID, params)
+}
+
+// ReportActivationCodeLost operation middleware
+func (siw *ServerInterfaceWrapper) ReportActivationCodeLost(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "proofing_id" -------------
+	var proofingID ProofingID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "proofing_id", c.Param("proofing_id"), &proofingID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter proofing_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ReportActivationCodeLostParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ReportActivationCodeLost(c, proofingID, params)
+}
+
+// BookAppointment operation middleware
+func (siw *ServerInterfaceWrapper) BookAppointment(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "proofing_id" -------------
+	var proofingID ProofingID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "proofing_id", c.Param("proofing_id"), &proofingID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter proofing_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params BookAppointmentParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.BookAppointment(c, proofingID, params)
+}
+
+// CancelAppointment operation middleware
+func (siw *ServerInterfaceWrapper) CancelAppointment(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "proofing_id" -------------
+	var proofingID ProofingID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "proofing_id", c.Param("proofing_id"), &proofingID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter proofing_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params CancelAppointmentParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CancelAppointment(c, proofingID, params)
+}
+
+// RescheduleAppointment operation middleware
+func (siw *ServerInterfaceWrapper) RescheduleAppointment(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "proofing_id" -------------
+	var proofingID ProofingID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "proofing_id", c.Param("proofing_id"), &proofingID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter proofing_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params RescheduleAppointmentParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.RescheduleAppointment(c, proofingID, params)
+}
+
+// ConsentToSelfService operation middleware
+func (siw *ServerInterfaceWrapper) ConsentToSelfService(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "proofing_id" -------------
+	var proofingID ProofingID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "proofing_id", c.Param("proofing_id"), &proofingID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter proofing_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ConsentToSelfServiceParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ConsentToSelfService(c, proofingID, params)
+}
+
+// ReleaseSlot operation middleware
+func (siw *ServerInterfaceWrapper) ReleaseSlot(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "proofing_id" -------------
+	var proofingID ProofingID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "proofing_id", c.Param("proofing_id"), &proofingID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter proofing_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ReleaseSlot(c, proofingID)
+}
+
+// HoldSlot operation middleware
+func (siw *ServerInterfaceWrapper) HoldSlot(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "proofing_id" -------------
+	var proofingID ProofingID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "proofing_id", c.Param("proofing_id"), &proofingID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter proofing_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params HoldSlotParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.HoldSlot(c, proofingID, params)
+}
+
+// StartSelfService operation middleware
+func (siw *ServerInterfaceWrapper) StartSelfService(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "proofing_id" -------------
+	var proofingID ProofingID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "proofing_id", c.Param("proofing_id"), &proofingID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter proofing_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StartSelfServiceParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.StartSelfService(c, proofingID, params)
+}
+
+// SendCaptureLink operation middleware
+func (siw *ServerInterfaceWrapper) SendCaptureLink(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "proofing_id" -------------
+	var proofingID ProofingID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "proofing_id", c.Param("proofing_id"), &proofingID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter proofing_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params SendCaptureLinkParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.SendCaptureLink(c, proofingID, params)
+}
+
+// CheckSelfService operation middleware
+func (siw *ServerInterfaceWrapper) CheckSelfService(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "proofing_id" -------------
+	var proofingID ProofingID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "proofing_id", c.Param("proofing_id"), &proofingID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter proofing_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.CheckSelfService(c, proofingID)
+}
+
+// GetIdentityQuestions operation middleware
+func (siw *ServerInterfaceWrapper) GetIdentityQuestions(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "proofing_id" -------------
+	var proofingID ProofingID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "proofing_id", c.Param("proofing_id"), &proofingID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter proofing_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetIdentityQuestions(c, proofingID)
+}
+
+// AnswerIdentityQuestions operation middleware
+func (siw *ServerInterfaceWrapper) AnswerIdentityQuestions(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "proofing_id" -------------
+	var proofingID ProofingID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "proofing_id", c.Param("proofing_id"), &proofingID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter proofing_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params AnswerIdentityQuestionsParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.AnswerIdentityQuestions(c, proofingID, params)
+}
+
+// GiveSSN operation middleware
+func (siw *ServerInterfaceWrapper) GiveSSN(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "proofing_id" -------------
+	var proofingID ProofingID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "proofing_id", c.Param("proofing_id"), &proofingID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter proofing_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GiveSSNParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GiveSSN(c, proofingID, params)
+}
+
+// StartProofingOver operation middleware
+func (siw *ServerInterfaceWrapper) StartProofingOver(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "proofing_id" -------------
+	var proofingID ProofingID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "proofing_id", c.Param("proofing_id"), &proofingID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter proofing_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params StartProofingOverParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.StartProofingOver(c, proofingID, params)
+}
+
+// GetProofingTimeline operation middleware
+func (siw *ServerInterfaceWrapper) GetProofingTimeline(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "proofing_id" -------------
+	var proofingID ProofingID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "proofing_id", c.Param("proofing_id"), &proofingID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter proofing_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetProofingTimeline(c, proofingID)
+}
+
+// ChooseLiveVideo operation middleware
+func (siw *ServerInterfaceWrapper) ChooseLiveVideo(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "proofing_id" -------------
+	var proofingID ProofingID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "proofing_id", c.Param("proofing_id"), &proofingID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter proofing_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ChooseLiveVideoParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ChooseLiveVideo(c, proofingID, params)
+}
+
+// GetProofingDocuments operation middleware
+func (siw *ServerInterfaceWrapper) GetProofingDocuments(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetProofingDocumentsParams
+
+	// ------------- Required query parameter "country" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "country", c.Request.URL.Query(), &params.Country, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter country: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.GetProofingDocuments(c, params)
+}
+
+// ListSlots operation middleware
+func (siw *ServerInterfaceWrapper) ListSlots(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListSlotsParams
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", c.Request.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter from: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", c.Request.URL.Query(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter to: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Required query parameter "tz" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "tz", c.Request.URL.Query(), &params.Tz, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter tz: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	// ------------- Optional query parameter "proofing_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "proofing_id", c.Request.URL.Query(), &params.ProofingID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter proofing_id: %w", err), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ListSlots(c, params)
 }
 
 // ListRefunds operation middleware
@@ -6835,6 +8321,31 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/credentials/:credential_id/authenticators/:authenticator_id/reset", wrapper.ResetAuthenticator)
 	router.GET(options.BaseURL+"/v1/credentials/:credential_id/notices", wrapper.ListCredentialNotices)
 	router.GET(options.BaseURL+"/v1/credentials/:credential_id/audit-events", wrapper.ListCredentialAuditEvents)
+	router.GET(options.BaseURL+"/v1/credentials/:credential_id/proofing", wrapper.ListProofings)
+	router.GET(options.BaseURL+"/v1/proofing/cases/:proofing_id", wrapper.GetProofing)
+	router.GET(options.BaseURL+"/v1/proofing/cases/:proofing_id/timeline", wrapper.GetProofingTimeline)
+	router.POST(options.BaseURL+"/v1/proofing/cases/:proofing_id/consent", wrapper.ConsentToSelfService)
+	router.POST(options.BaseURL+"/v1/proofing/cases/:proofing_id/self-service", wrapper.StartSelfService)
+	router.POST(options.BaseURL+"/v1/proofing/cases/:proofing_id/self-service/ssn", wrapper.GiveSSN)
+	router.GET(options.BaseURL+"/v1/proofing/cases/:proofing_id/self-service/questions", wrapper.GetIdentityQuestions)
+	router.POST(options.BaseURL+"/v1/proofing/cases/:proofing_id/self-service/questions", wrapper.AnswerIdentityQuestions)
+	router.POST(options.BaseURL+"/v1/proofing/cases/:proofing_id/self-service/capture-link", wrapper.SendCaptureLink)
+	router.POST(options.BaseURL+"/v1/proofing/cases/:proofing_id/self-service/check", wrapper.CheckSelfService)
+	router.POST(options.BaseURL+"/v1/proofing/cases/:proofing_id/video", wrapper.ChooseLiveVideo)
+	router.POST(options.BaseURL+"/v1/proofing/cases/:proofing_id/start-over", wrapper.StartProofingOver)
+	router.DELETE(options.BaseURL+"/v1/proofing/cases/:proofing_id/hold", wrapper.ReleaseSlot)
+	router.POST(options.BaseURL+"/v1/proofing/cases/:proofing_id/hold", wrapper.HoldSlot)
+	router.POST(options.BaseURL+"/v1/proofing/cases/:proofing_id/appointment", wrapper.BookAppointment)
+	router.POST(options.BaseURL+"/v1/proofing/cases/:proofing_id/appointment/reschedule", wrapper.RescheduleAppointment)
+	router.POST(options.BaseURL+"/v1/proofing/cases/:proofing_id/appointment/cancel", wrapper.CancelAppointment)
+	router.POST(options.BaseURL+"/v1/proofing/cases/:proofing_id/activation-code", wrapper.EnterActivationCode)
+	router.POST(options.BaseURL+"/v1/proofing/cases/:proofing_id/activation-code/lost", wrapper.ReportActivationCodeLost)
+	router.GET(options.BaseURL+"/v1/proofing/slots", wrapper.ListSlots)
+	router.GET(options.BaseURL+"/v1/proofing/documents", wrapper.GetProofingDocuments)
+	router.POST(options.BaseURL+"/v1/proofing/appointment-links", wrapper.LookUpAppointmentLink)
+	router.POST(options.BaseURL+"/v1/proofing/appointment-links/slots", wrapper.ListSlotsByLink)
+	router.POST(options.BaseURL+"/v1/proofing/appointment-links/reschedule", wrapper.RescheduleByLink)
+	router.POST(options.BaseURL+"/v1/proofing/appointment-links/cancel", wrapper.CancelByLink)
 	router.GET(options.BaseURL+"/v1/shipments", wrapper.ListShipments)
 	router.GET(options.BaseURL+"/v1/shipments/:shipment_id", wrapper.GetShipment)
 	router.PUT(options.BaseURL+"/v1/shipments/:shipment_id/address", wrapper.CorrectShipmentAddress)
@@ -6880,6 +8391,15 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 type ConflictApplicationProblemPlusJSONResponse Problem
 
 type ProblemApplicationProblemPlusJSONResponse Problem
+
+type ProofingChangedResponseHeaders struct {
+	IdempotencyReplayed *string
+}
+type ProofingChangedJSONResponse struct {
+	Body Proofing
+
+	Headers ProofingChangedResponseHeaders
+}
 
 type RefusedApplicationProblemPlusJSONResponse Problem
 
@@ -8764,6 +10284,45 @@ type ListCredentialNoticesdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListCredentialNoticesdefaultApplicationProblemPlusJSONResponse) VisitListCredentialNoticesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProofingsRequestObject struct {
+	CredentialID CredentialID `json:"credential_id"`
+}
+
+type ListProofingsResponseObject interface {
+	VisitListProofingsResponse(w http.ResponseWriter) error
+}
+
+type ListProofings200JSONResponse ProofingList
+
+func (response ListProofings200JSONResponse) VisitListProofingsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListProofingsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListProofingsdefaultApplicationProblemPlusJSONResponse) VisitListProofingsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -10754,6 +12313,1709 @@ func (response GetProductdefaultApplicationProblemPlusJSONResponse) VisitGetProd
 	return err
 }
 
+type LookUpAppointmentLinkRequestObject struct {
+	Body *LookUpAppointmentLinkJSONRequestBody
+}
+
+type LookUpAppointmentLinkResponseObject interface {
+	VisitLookUpAppointmentLinkResponse(w http.ResponseWriter) error
+}
+
+type LookUpAppointmentLink200JSONResponse Appointment
+
+func (response LookUpAppointmentLink200JSONResponse) VisitLookUpAppointmentLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LookUpAppointmentLink409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response LookUpAppointmentLink409ApplicationProblemPlusJSONResponse) VisitLookUpAppointmentLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type LookUpAppointmentLinkdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response LookUpAppointmentLinkdefaultApplicationProblemPlusJSONResponse) VisitLookUpAppointmentLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelByLinkRequestObject struct {
+	Body *CancelByLinkJSONRequestBody
+}
+
+type CancelByLinkResponseObject interface {
+	VisitCancelByLinkResponse(w http.ResponseWriter) error
+}
+
+type CancelByLink204Response struct {
+}
+
+func (response CancelByLink204Response) VisitCancelByLinkResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type CancelByLink409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CancelByLink409ApplicationProblemPlusJSONResponse) VisitCancelByLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelByLinkdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CancelByLinkdefaultApplicationProblemPlusJSONResponse) VisitCancelByLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RescheduleByLinkRequestObject struct {
+	Body *RescheduleByLinkJSONRequestBody
+}
+
+type RescheduleByLinkResponseObject interface {
+	VisitRescheduleByLinkResponse(w http.ResponseWriter) error
+}
+
+type RescheduleByLink200JSONResponse Appointment
+
+func (response RescheduleByLink200JSONResponse) VisitRescheduleByLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RescheduleByLink409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RescheduleByLink409ApplicationProblemPlusJSONResponse) VisitRescheduleByLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RescheduleByLink422ApplicationProblemPlusJSONResponse struct {
+	RefusedApplicationProblemPlusJSONResponse
+}
+
+func (response RescheduleByLink422ApplicationProblemPlusJSONResponse) VisitRescheduleByLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RescheduleByLink429ApplicationProblemPlusJSONResponse struct {
+	ThrottledApplicationProblemPlusJSONResponse
+}
+
+func (response RescheduleByLink429ApplicationProblemPlusJSONResponse) VisitRescheduleByLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RescheduleByLinkdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RescheduleByLinkdefaultApplicationProblemPlusJSONResponse) VisitRescheduleByLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSlotsByLinkRequestObject struct {
+	Body *ListSlotsByLinkJSONRequestBody
+}
+
+type ListSlotsByLinkResponseObject interface {
+	VisitListSlotsByLinkResponse(w http.ResponseWriter) error
+}
+
+type ListSlotsByLink200JSONResponse SlotList
+
+func (response ListSlotsByLink200JSONResponse) VisitListSlotsByLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSlotsByLink409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ListSlotsByLink409ApplicationProblemPlusJSONResponse) VisitListSlotsByLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSlotsByLinkdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListSlotsByLinkdefaultApplicationProblemPlusJSONResponse) VisitListSlotsByLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProofingRequestObject struct {
+	ProofingID ProofingID `json:"proofing_id"`
+}
+
+type GetProofingResponseObject interface {
+	VisitGetProofingResponse(w http.ResponseWriter) error
+}
+
+type GetProofing200JSONResponse Proofing
+
+func (response GetProofing200JSONResponse) VisitGetProofingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProofingdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetProofingdefaultApplicationProblemPlusJSONResponse) VisitGetProofingResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EnterActivationCodeRequestObject struct {
+	ProofingID ProofingID `json:"proofing_id"`
+	Params     EnterActivationCodeParams
+	Body       *EnterActivationCodeJSONRequestBody
+}
+
+type EnterActivationCodeResponseObject interface {
+	VisitEnterActivationCodeResponse(w http.ResponseWriter) error
+}
+
+type EnterActivationCode200JSONResponse struct{ ProofingChangedJSONResponse }
+
+func (response EnterActivationCode200JSONResponse) VisitEnterActivationCodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EnterActivationCode409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response EnterActivationCode409ApplicationProblemPlusJSONResponse) VisitEnterActivationCodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EnterActivationCode422ApplicationProblemPlusJSONResponse struct {
+	RefusedApplicationProblemPlusJSONResponse
+}
+
+func (response EnterActivationCode422ApplicationProblemPlusJSONResponse) VisitEnterActivationCodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EnterActivationCode429ApplicationProblemPlusJSONResponse struct {
+	ThrottledApplicationProblemPlusJSONResponse
+}
+
+func (response EnterActivationCode429ApplicationProblemPlusJSONResponse) VisitEnterActivationCodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EnterActivationCodedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response EnterActivationCodedefaultApplicationProblemPlusJSONResponse) VisitEnterActivationCodeResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportActivationCodeLostRequestObject struct {
+	ProofingID ProofingID `json:"proofing_id"`
+	Params     ReportActivationCodeLostParams
+}
+
+type ReportActivationCodeLostResponseObject interface {
+	VisitReportActivationCodeLostResponse(w http.ResponseWriter) error
+}
+
+type ReportActivationCodeLost200JSONResponse struct{ ProofingChangedJSONResponse }
+
+func (response ReportActivationCodeLost200JSONResponse) VisitReportActivationCodeLostResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportActivationCodeLost409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ReportActivationCodeLost409ApplicationProblemPlusJSONResponse) VisitReportActivationCodeLostResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReportActivationCodeLostdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReportActivationCodeLostdefaultApplicationProblemPlusJSONResponse) VisitReportActivationCodeLostResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BookAppointmentRequestObject struct {
+	ProofingID ProofingID `json:"proofing_id"`
+	Params     BookAppointmentParams
+	Body       *BookAppointmentJSONRequestBody
+}
+
+type BookAppointmentResponseObject interface {
+	VisitBookAppointmentResponse(w http.ResponseWriter) error
+}
+
+type BookAppointment201ResponseHeaders struct {
+	IdempotencyReplayed *string
+	Location            string
+}
+
+type BookAppointment201JSONResponse struct {
+	Body    Appointment
+	Headers BookAppointment201ResponseHeaders
+}
+
+func (response BookAppointment201JSONResponse) VisitBookAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BookAppointment409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response BookAppointment409ApplicationProblemPlusJSONResponse) VisitBookAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BookAppointment422ApplicationProblemPlusJSONResponse struct {
+	RefusedApplicationProblemPlusJSONResponse
+}
+
+func (response BookAppointment422ApplicationProblemPlusJSONResponse) VisitBookAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BookAppointmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response BookAppointmentdefaultApplicationProblemPlusJSONResponse) VisitBookAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelAppointmentRequestObject struct {
+	ProofingID ProofingID `json:"proofing_id"`
+	Params     CancelAppointmentParams
+}
+
+type CancelAppointmentResponseObject interface {
+	VisitCancelAppointmentResponse(w http.ResponseWriter) error
+}
+
+type CancelAppointment200JSONResponse struct{ ProofingChangedJSONResponse }
+
+func (response CancelAppointment200JSONResponse) VisitCancelAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelAppointment409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response CancelAppointment409ApplicationProblemPlusJSONResponse) VisitCancelAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CancelAppointmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CancelAppointmentdefaultApplicationProblemPlusJSONResponse) VisitCancelAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RescheduleAppointmentRequestObject struct {
+	ProofingID ProofingID `json:"proofing_id"`
+	Params     RescheduleAppointmentParams
+	Body       *RescheduleAppointmentJSONRequestBody
+}
+
+type RescheduleAppointmentResponseObject interface {
+	VisitRescheduleAppointmentResponse(w http.ResponseWriter) error
+}
+
+type RescheduleAppointment200ResponseHeaders struct {
+	IdempotencyReplayed *string
+}
+
+type RescheduleAppointment200JSONResponse struct {
+	Body    Appointment
+	Headers RescheduleAppointment200ResponseHeaders
+}
+
+func (response RescheduleAppointment200JSONResponse) VisitRescheduleAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RescheduleAppointment409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response RescheduleAppointment409ApplicationProblemPlusJSONResponse) VisitRescheduleAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RescheduleAppointment422ApplicationProblemPlusJSONResponse struct {
+	RefusedApplicationProblemPlusJSONResponse
+}
+
+func (response RescheduleAppointment422ApplicationProblemPlusJSONResponse) VisitRescheduleAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RescheduleAppointment429ApplicationProblemPlusJSONResponse struct {
+	ThrottledApplicationProblemPlusJSONResponse
+}
+
+func (response RescheduleAppointment429ApplicationProblemPlusJSONResponse) VisitRescheduleAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RescheduleAppointmentdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RescheduleAppointmentdefaultApplicationProblemPlusJSONResponse) VisitRescheduleAppointmentResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConsentToSelfServiceRequestObject struct {
+	ProofingID ProofingID `json:"proofing_id"`
+	Params     ConsentToSelfServiceParams
+	Body       *ConsentToSelfServiceJSONRequestBody
+}
+
+type ConsentToSelfServiceResponseObject interface {
+	VisitConsentToSelfServiceResponse(w http.ResponseWriter) error
+}
+
+type ConsentToSelfService200JSONResponse struct{ ProofingChangedJSONResponse }
+
+func (response ConsentToSelfService200JSONResponse) VisitConsentToSelfServiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConsentToSelfService409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ConsentToSelfService409ApplicationProblemPlusJSONResponse) VisitConsentToSelfServiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConsentToSelfService422ApplicationProblemPlusJSONResponse struct {
+	RefusedApplicationProblemPlusJSONResponse
+}
+
+func (response ConsentToSelfService422ApplicationProblemPlusJSONResponse) VisitConsentToSelfServiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ConsentToSelfServicedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ConsentToSelfServicedefaultApplicationProblemPlusJSONResponse) VisitConsentToSelfServiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReleaseSlotRequestObject struct {
+	ProofingID ProofingID `json:"proofing_id"`
+}
+
+type ReleaseSlotResponseObject interface {
+	VisitReleaseSlotResponse(w http.ResponseWriter) error
+}
+
+type ReleaseSlot204Response struct {
+}
+
+func (response ReleaseSlot204Response) VisitReleaseSlotResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type ReleaseSlotdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReleaseSlotdefaultApplicationProblemPlusJSONResponse) VisitReleaseSlotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldSlotRequestObject struct {
+	ProofingID ProofingID `json:"proofing_id"`
+	Params     HoldSlotParams
+	Body       *HoldSlotJSONRequestBody
+}
+
+type HoldSlotResponseObject interface {
+	VisitHoldSlotResponse(w http.ResponseWriter) error
+}
+
+type HoldSlot201ResponseHeaders struct {
+	IdempotencyReplayed *string
+	Location            string
+}
+
+type HoldSlot201JSONResponse struct {
+	Body    Appointment
+	Headers HoldSlot201ResponseHeaders
+}
+
+func (response HoldSlot201JSONResponse) VisitHoldSlotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldSlot409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response HoldSlot409ApplicationProblemPlusJSONResponse) VisitHoldSlotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldSlot422ApplicationProblemPlusJSONResponse struct {
+	RefusedApplicationProblemPlusJSONResponse
+}
+
+func (response HoldSlot422ApplicationProblemPlusJSONResponse) VisitHoldSlotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldSlot429ApplicationProblemPlusJSONResponse struct {
+	ThrottledApplicationProblemPlusJSONResponse
+}
+
+func (response HoldSlot429ApplicationProblemPlusJSONResponse) VisitHoldSlotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type HoldSlotdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response HoldSlotdefaultApplicationProblemPlusJSONResponse) VisitHoldSlotResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartSelfServiceRequestObject struct {
+	ProofingID ProofingID `json:"proofing_id"`
+	Params     StartSelfServiceParams
+	Body       *StartSelfServiceJSONRequestBody
+}
+
+type StartSelfServiceResponseObject interface {
+	VisitStartSelfServiceResponse(w http.ResponseWriter) error
+}
+
+type StartSelfService200JSONResponse struct{ ProofingChangedJSONResponse }
+
+func (response StartSelfService200JSONResponse) VisitStartSelfServiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartSelfService409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response StartSelfService409ApplicationProblemPlusJSONResponse) VisitStartSelfServiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartSelfService422ApplicationProblemPlusJSONResponse struct {
+	RefusedApplicationProblemPlusJSONResponse
+}
+
+func (response StartSelfService422ApplicationProblemPlusJSONResponse) VisitStartSelfServiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartSelfService429ApplicationProblemPlusJSONResponse struct {
+	ThrottledApplicationProblemPlusJSONResponse
+}
+
+func (response StartSelfService429ApplicationProblemPlusJSONResponse) VisitStartSelfServiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartSelfService503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response StartSelfService503ApplicationProblemPlusJSONResponse) VisitStartSelfServiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartSelfServicedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response StartSelfServicedefaultApplicationProblemPlusJSONResponse) VisitStartSelfServiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendCaptureLinkRequestObject struct {
+	ProofingID ProofingID `json:"proofing_id"`
+	Params     SendCaptureLinkParams
+	Body       *SendCaptureLinkJSONRequestBody
+}
+
+type SendCaptureLinkResponseObject interface {
+	VisitSendCaptureLinkResponse(w http.ResponseWriter) error
+}
+
+type SendCaptureLink200JSONResponse struct{ ProofingChangedJSONResponse }
+
+func (response SendCaptureLink200JSONResponse) VisitSendCaptureLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendCaptureLink409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response SendCaptureLink409ApplicationProblemPlusJSONResponse) VisitSendCaptureLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendCaptureLink422ApplicationProblemPlusJSONResponse struct {
+	RefusedApplicationProblemPlusJSONResponse
+}
+
+func (response SendCaptureLink422ApplicationProblemPlusJSONResponse) VisitSendCaptureLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendCaptureLink429ApplicationProblemPlusJSONResponse struct {
+	ThrottledApplicationProblemPlusJSONResponse
+}
+
+func (response SendCaptureLink429ApplicationProblemPlusJSONResponse) VisitSendCaptureLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(429)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendCaptureLink503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response SendCaptureLink503ApplicationProblemPlusJSONResponse) VisitSendCaptureLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type SendCaptureLinkdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response SendCaptureLinkdefaultApplicationProblemPlusJSONResponse) VisitSendCaptureLinkResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckSelfServiceRequestObject struct {
+	ProofingID ProofingID `json:"proofing_id"`
+}
+
+type CheckSelfServiceResponseObject interface {
+	VisitCheckSelfServiceResponse(w http.ResponseWriter) error
+}
+
+type CheckSelfService200JSONResponse Proofing
+
+func (response CheckSelfService200JSONResponse) VisitCheckSelfServiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckSelfService503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response CheckSelfService503ApplicationProblemPlusJSONResponse) VisitCheckSelfServiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CheckSelfServicedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CheckSelfServicedefaultApplicationProblemPlusJSONResponse) VisitCheckSelfServiceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetIdentityQuestionsRequestObject struct {
+	ProofingID ProofingID `json:"proofing_id"`
+}
+
+type GetIdentityQuestionsResponseObject interface {
+	VisitGetIdentityQuestionsResponse(w http.ResponseWriter) error
+}
+
+type GetIdentityQuestions200JSONResponse QuestionSet
+
+func (response GetIdentityQuestions200JSONResponse) VisitGetIdentityQuestionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetIdentityQuestions409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response GetIdentityQuestions409ApplicationProblemPlusJSONResponse) VisitGetIdentityQuestionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetIdentityQuestions503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GetIdentityQuestions503ApplicationProblemPlusJSONResponse) VisitGetIdentityQuestionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetIdentityQuestionsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetIdentityQuestionsdefaultApplicationProblemPlusJSONResponse) VisitGetIdentityQuestionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AnswerIdentityQuestionsRequestObject struct {
+	ProofingID ProofingID `json:"proofing_id"`
+	Params     AnswerIdentityQuestionsParams
+	Body       *AnswerIdentityQuestionsJSONRequestBody
+}
+
+type AnswerIdentityQuestionsResponseObject interface {
+	VisitAnswerIdentityQuestionsResponse(w http.ResponseWriter) error
+}
+
+type AnswerIdentityQuestions200JSONResponse struct{ ProofingChangedJSONResponse }
+
+func (response AnswerIdentityQuestions200JSONResponse) VisitAnswerIdentityQuestionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AnswerIdentityQuestions409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response AnswerIdentityQuestions409ApplicationProblemPlusJSONResponse) VisitAnswerIdentityQuestionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AnswerIdentityQuestions422ApplicationProblemPlusJSONResponse struct {
+	RefusedApplicationProblemPlusJSONResponse
+}
+
+func (response AnswerIdentityQuestions422ApplicationProblemPlusJSONResponse) VisitAnswerIdentityQuestionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AnswerIdentityQuestions503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response AnswerIdentityQuestions503ApplicationProblemPlusJSONResponse) VisitAnswerIdentityQuestionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AnswerIdentityQuestionsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AnswerIdentityQuestionsdefaultApplicationProblemPlusJSONResponse) VisitAnswerIdentityQuestionsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GiveSSNRequestObject struct {
+	ProofingID ProofingID `json:"proofing_id"`
+	Params     GiveSSNParams
+	Body       *GiveSSNJSONRequestBody
+}
+
+type GiveSSNResponseObject interface {
+	VisitGiveSSNResponse(w http.ResponseWriter) error
+}
+
+type GiveSSN200JSONResponse struct{ ProofingChangedJSONResponse }
+
+func (response GiveSSN200JSONResponse) VisitGiveSSNResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GiveSSN409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response GiveSSN409ApplicationProblemPlusJSONResponse) VisitGiveSSNResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GiveSSN422ApplicationProblemPlusJSONResponse struct {
+	RefusedApplicationProblemPlusJSONResponse
+}
+
+func (response GiveSSN422ApplicationProblemPlusJSONResponse) VisitGiveSSNResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GiveSSN503ApplicationProblemPlusJSONResponse struct {
+	UnavailableApplicationProblemPlusJSONResponse
+}
+
+func (response GiveSSN503ApplicationProblemPlusJSONResponse) VisitGiveSSNResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if response.Headers.RetryAfter != nil {
+		w.Header().Set("Retry-After", fmt.Sprint(*response.Headers.RetryAfter))
+	}
+	w.WriteHeader(503)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GiveSSNdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GiveSSNdefaultApplicationProblemPlusJSONResponse) VisitGiveSSNResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartProofingOverRequestObject struct {
+	ProofingID ProofingID `json:"proofing_id"`
+	Params     StartProofingOverParams
+	Body       *StartProofingOverJSONRequestBody
+}
+
+type StartProofingOverResponseObject interface {
+	VisitStartProofingOverResponse(w http.ResponseWriter) error
+}
+
+type StartProofingOver200JSONResponse struct{ ProofingChangedJSONResponse }
+
+func (response StartProofingOver200JSONResponse) VisitStartProofingOverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartProofingOver409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response StartProofingOver409ApplicationProblemPlusJSONResponse) VisitStartProofingOverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type StartProofingOverdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response StartProofingOverdefaultApplicationProblemPlusJSONResponse) VisitStartProofingOverResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProofingTimelineRequestObject struct {
+	ProofingID ProofingID `json:"proofing_id"`
+}
+
+type GetProofingTimelineResponseObject interface {
+	VisitGetProofingTimelineResponse(w http.ResponseWriter) error
+}
+
+type GetProofingTimeline200JSONResponse Timeline
+
+func (response GetProofingTimeline200JSONResponse) VisitGetProofingTimelineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProofingTimelinedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetProofingTimelinedefaultApplicationProblemPlusJSONResponse) VisitGetProofingTimelineResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChooseLiveVideoRequestObject struct {
+	ProofingID ProofingID `json:"proofing_id"`
+	Params     ChooseLiveVideoParams
+}
+
+type ChooseLiveVideoResponseObject interface {
+	VisitChooseLiveVideoResponse(w http.ResponseWriter) error
+}
+
+type ChooseLiveVideo200JSONResponse struct{ ProofingChangedJSONResponse }
+
+func (response ChooseLiveVideo200JSONResponse) VisitChooseLiveVideoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChooseLiveVideo409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ChooseLiveVideo409ApplicationProblemPlusJSONResponse) VisitChooseLiveVideoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ChooseLiveVideodefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ChooseLiveVideodefaultApplicationProblemPlusJSONResponse) VisitChooseLiveVideoResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProofingDocumentsRequestObject struct {
+	Params GetProofingDocumentsParams
+}
+
+type GetProofingDocumentsResponseObject interface {
+	VisitGetProofingDocumentsResponse(w http.ResponseWriter) error
+}
+
+type GetProofingDocuments200JSONResponse ProofingDocuments
+
+func (response GetProofingDocuments200JSONResponse) VisitGetProofingDocumentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetProofingDocumentsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetProofingDocumentsdefaultApplicationProblemPlusJSONResponse) VisitGetProofingDocumentsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSlotsRequestObject struct {
+	Params ListSlotsParams
+}
+
+type ListSlotsResponseObject interface {
+	VisitListSlotsResponse(w http.ResponseWriter) error
+}
+
+type ListSlots200JSONResponse SlotList
+
+func (response ListSlots200JSONResponse) VisitListSlotsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSlots422ApplicationProblemPlusJSONResponse struct {
+	RefusedApplicationProblemPlusJSONResponse
+}
+
+func (response ListSlots422ApplicationProblemPlusJSONResponse) VisitListSlotsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSlotsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListSlotsdefaultApplicationProblemPlusJSONResponse) VisitListSlotsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListRefundsRequestObject struct {
 	Params ListRefundsParams
 }
@@ -12618,6 +15880,9 @@ type StrictServerInterface interface {
 	// ListCredentialNotices The mails about a credential, oldest first, with the evidence of their delivery
 	// (GET /v1/credentials/{credential_id}/notices)
 	ListCredentialNotices(ctx context.Context, request ListCredentialNoticesRequestObject) (ListCredentialNoticesResponseObject, error)
+	// ListProofings The proofings of a credential's person
+	// (GET /v1/credentials/{credential_id}/proofing)
+	ListProofings(ctx context.Context, request ListProofingsRequestObject) (ListProofingsResponseObject, error)
 	// ReenableCredential Lift a suspension
 	// (POST /v1/credentials/{credential_id}/re-enabling)
 	ReenableCredential(ctx context.Context, request ReenableCredentialRequestObject) (ReenableCredentialResponseObject, error)
@@ -12714,6 +15979,78 @@ type StrictServerInterface interface {
 	// GetProduct One product
 	// (GET /v1/products/{sku})
 	GetProduct(ctx context.Context, request GetProductRequestObject) (GetProductResponseObject, error)
+	// LookUpAppointmentLink The appointment that a mailed link is about
+	// (POST /v1/proofing/appointment-links)
+	LookUpAppointmentLink(ctx context.Context, request LookUpAppointmentLinkRequestObject) (LookUpAppointmentLinkResponseObject, error)
+	// CancelByLink Cancel the appointment of a link
+	// (POST /v1/proofing/appointment-links/cancel)
+	CancelByLink(ctx context.Context, request CancelByLinkRequestObject) (CancelByLinkResponseObject, error)
+	// RescheduleByLink Move the appointment of a link
+	// (POST /v1/proofing/appointment-links/reschedule)
+	RescheduleByLink(ctx context.Context, request RescheduleByLinkRequestObject) (RescheduleByLinkResponseObject, error)
+	// ListSlotsByLink Free slots that the appointment of a link can be moved to
+	// (POST /v1/proofing/appointment-links/slots)
+	ListSlotsByLink(ctx context.Context, request ListSlotsByLinkRequestObject) (ListSlotsByLinkResponseObject, error)
+	// GetProofing One proofing
+	// (GET /v1/proofing/cases/{proofing_id})
+	GetProofing(ctx context.Context, request GetProofingRequestObject) (GetProofingResponseObject, error)
+	// EnterActivationCode Enter the activation code
+	// (POST /v1/proofing/cases/{proofing_id}/activation-code)
+	EnterActivationCode(ctx context.Context, request EnterActivationCodeRequestObject) (EnterActivationCodeResponseObject, error)
+	// ReportActivationCodeLost Report the activation code lost
+	// (POST /v1/proofing/cases/{proofing_id}/activation-code/lost)
+	ReportActivationCodeLost(ctx context.Context, request ReportActivationCodeLostRequestObject) (ReportActivationCodeLostResponseObject, error)
+	// BookAppointment Book the slot that is held
+	// (POST /v1/proofing/cases/{proofing_id}/appointment)
+	BookAppointment(ctx context.Context, request BookAppointmentRequestObject) (BookAppointmentResponseObject, error)
+	// CancelAppointment Cancel the appointment
+	// (POST /v1/proofing/cases/{proofing_id}/appointment/cancel)
+	CancelAppointment(ctx context.Context, request CancelAppointmentRequestObject) (CancelAppointmentResponseObject, error)
+	// RescheduleAppointment Move the appointment to another slot
+	// (POST /v1/proofing/cases/{proofing_id}/appointment/reschedule)
+	RescheduleAppointment(ctx context.Context, request RescheduleAppointmentRequestObject) (RescheduleAppointmentResponseObject, error)
+	// ConsentToSelfService Agree to self-service
+	// (POST /v1/proofing/cases/{proofing_id}/consent)
+	ConsentToSelfService(ctx context.Context, request ConsentToSelfServiceRequestObject) (ConsentToSelfServiceResponseObject, error)
+	// ReleaseSlot Give back the slot that is held
+	// (DELETE /v1/proofing/cases/{proofing_id}/hold)
+	ReleaseSlot(ctx context.Context, request ReleaseSlotRequestObject) (ReleaseSlotResponseObject, error)
+	// HoldSlot Hold a slot
+	// (POST /v1/proofing/cases/{proofing_id}/hold)
+	HoldSlot(ctx context.Context, request HoldSlotRequestObject) (HoldSlotResponseObject, error)
+	// StartSelfService Give what self-service needs to know
+	// (POST /v1/proofing/cases/{proofing_id}/self-service)
+	StartSelfService(ctx context.Context, request StartSelfServiceRequestObject) (StartSelfServiceResponseObject, error)
+	// SendCaptureLink Send the capture link to the phone again
+	// (POST /v1/proofing/cases/{proofing_id}/self-service/capture-link)
+	SendCaptureLink(ctx context.Context, request SendCaptureLinkRequestObject) (SendCaptureLinkResponseObject, error)
+	// CheckSelfService Say that the pictures are taken
+	// (POST /v1/proofing/cases/{proofing_id}/self-service/check)
+	CheckSelfService(ctx context.Context, request CheckSelfServiceRequestObject) (CheckSelfServiceResponseObject, error)
+	// GetIdentityQuestions The knowledge questions that are to be answered now
+	// (GET /v1/proofing/cases/{proofing_id}/self-service/questions)
+	GetIdentityQuestions(ctx context.Context, request GetIdentityQuestionsRequestObject) (GetIdentityQuestionsResponseObject, error)
+	// AnswerIdentityQuestions Answer the knowledge questions
+	// (POST /v1/proofing/cases/{proofing_id}/self-service/questions)
+	AnswerIdentityQuestions(ctx context.Context, request AnswerIdentityQuestionsRequestObject) (AnswerIdentityQuestionsResponseObject, error)
+	// GiveSSN Give all nine digits of the Social Security number
+	// (POST /v1/proofing/cases/{proofing_id}/self-service/ssn)
+	GiveSSN(ctx context.Context, request GiveSSNRequestObject) (GiveSSNResponseObject, error)
+	// StartProofingOver Choose a method anew, or report a wrong name
+	// (POST /v1/proofing/cases/{proofing_id}/start-over)
+	StartProofingOver(ctx context.Context, request StartProofingOverRequestObject) (StartProofingOverResponseObject, error)
+	// GetProofingTimeline What happens next with a proofing, when and why
+	// (GET /v1/proofing/cases/{proofing_id}/timeline)
+	GetProofingTimeline(ctx context.Context, request GetProofingTimelineRequestObject) (GetProofingTimelineResponseObject, error)
+	// ChooseLiveVideo Choose a live video session, or decline self-service
+	// (POST /v1/proofing/cases/{proofing_id}/video)
+	ChooseLiveVideo(ctx context.Context, request ChooseLiveVideoRequestObject) (ChooseLiveVideoResponseObject, error)
+	// GetProofingDocuments What to have at hand
+	// (GET /v1/proofing/documents)
+	GetProofingDocuments(ctx context.Context, request GetProofingDocumentsRequestObject) (GetProofingDocumentsResponseObject, error)
+	// ListSlots Free slots of live video sessions
+	// (GET /v1/proofing/slots)
+	ListSlots(ctx context.Context, request ListSlotsRequestObject) (ListSlotsResponseObject, error)
 	// ListRefunds Refunds, newest first
 	// (GET /v1/refunds)
 	ListRefunds(ctx context.Context, request ListRefundsRequestObject) (ListRefundsResponseObject, error)
@@ -14032,6 +17369,32 @@ func (sh *strictHandler) ListCredentialNotices(ctx *gin.Context, credentialID Cr
 	}
 }
 
+// ListProofings operation middleware
+func (sh *strictHandler) ListProofings(ctx *gin.Context, credentialID CredentialID) {
+	var request ListProofingsRequestObject
+
+	request.CredentialID = credentialID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListProofings(ctx, request.(ListProofingsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListProofings")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListProofingsResponseObject); ok {
+		if err := validResponse.VisitListProofingsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ReenableCredential operation middleware
 func (sh *strictHandler) ReenableCredential(ctx *gin.Context, credentialID CredentialID, params ReenableCredentialParams) {
 	var request ReenableCredentialRequestObject
@@ -15146,6 +18509,887 @@ func (sh *strictHandler) GetProduct(ctx *gin.Context, sku SKU) {
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(GetProductResponseObject); ok {
 		if err := validResponse.VisitGetProductResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// LookUpAppointmentLink operation middleware
+func (sh *strictHandler) LookUpAppointmentLink(ctx *gin.Context) {
+	var request LookUpAppointmentLinkRequestObject
+
+	var body LookUpAppointmentLinkJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.LookUpAppointmentLink(ctx, request.(LookUpAppointmentLinkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "LookUpAppointmentLink")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(LookUpAppointmentLinkResponseObject); ok {
+		if err := validResponse.VisitLookUpAppointmentLinkResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CancelByLink operation middleware
+func (sh *strictHandler) CancelByLink(ctx *gin.Context) {
+	var request CancelByLinkRequestObject
+
+	var body CancelByLinkJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelByLink(ctx, request.(CancelByLinkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelByLink")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CancelByLinkResponseObject); ok {
+		if err := validResponse.VisitCancelByLinkResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RescheduleByLink operation middleware
+func (sh *strictHandler) RescheduleByLink(ctx *gin.Context) {
+	var request RescheduleByLinkRequestObject
+
+	var body RescheduleByLinkJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RescheduleByLink(ctx, request.(RescheduleByLinkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RescheduleByLink")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RescheduleByLinkResponseObject); ok {
+		if err := validResponse.VisitRescheduleByLinkResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListSlotsByLink operation middleware
+func (sh *strictHandler) ListSlotsByLink(ctx *gin.Context) {
+	var request ListSlotsByLinkRequestObject
+
+	var body ListSlotsByLinkJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListSlotsByLink(ctx, request.(ListSlotsByLinkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListSlotsByLink")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListSlotsByLinkResponseObject); ok {
+		if err := validResponse.VisitListSlotsByLinkResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetProofing operation middleware
+func (sh *strictHandler) GetProofing(ctx *gin.Context, proofingID ProofingID) {
+	var request GetProofingRequestObject
+
+	request.ProofingID = proofingID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetProofing(ctx, request.(GetProofingRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetProofing")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetProofingResponseObject); ok {
+		if err := validResponse.VisitGetProofingResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// EnterActivationCode operation middleware
+func (sh *strictHandler) EnterActivationCode(ctx *gin.Context, proofingID ProofingID, params EnterActivationCodeParams) {
+	var request EnterActivationCodeRequestObject
+
+	request.ProofingID = proofingID
+	request.Params = params
+
+	var body EnterActivationCodeJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.EnterActivationCode(ctx, request.(EnterActivationCodeRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "EnterActivationCode")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(EnterActivationCodeResponseObject); ok {
+		if err := validResponse.VisitEnterActivationCodeResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReportActivationCodeLost operation middleware
+func (sh *strictHandler) ReportActivationCodeLost(ctx *gin.Context, proofingID ProofingID, params ReportActivationCodeLostParams) {
+	var request ReportActivationCodeLostRequestObject
+
+	request.ProofingID = proofingID
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReportActivationCodeLost(ctx, request.(ReportActivationCodeLostRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReportActivationCodeLost")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ReportActivationCodeLostResponseObject); ok {
+		if err := validResponse.VisitReportActivationCodeLostResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// BookAppointment operation middleware
+func (sh *strictHandler) BookAppointment(ctx *gin.Context, proofingID ProofingID, params BookAppointmentParams) {
+	var request BookAppointmentRequestObject
+
+	request.ProofingID = proofingID
+	request.Params = params
+
+	var body BookAppointmentJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.BookAppointment(ctx, request.(BookAppointmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "BookAppointment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(BookAppointmentResponseObject); ok {
+		if err := validResponse.VisitBookAppointmentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CancelAppointment operation middleware
+func (sh *strictHandler) CancelAppointment(ctx *gin.Context, proofingID ProofingID, params CancelAppointmentParams) {
+	var request CancelAppointmentRequestObject
+
+	request.ProofingID = proofingID
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CancelAppointment(ctx, request.(CancelAppointmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CancelAppointment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CancelAppointmentResponseObject); ok {
+		if err := validResponse.VisitCancelAppointmentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RescheduleAppointment operation middleware
+func (sh *strictHandler) RescheduleAppointment(ctx *gin.Context, proofingID ProofingID, params RescheduleAppointmentParams) {
+	var request RescheduleAppointmentRequestObject
+
+	request.ProofingID = proofingID
+	request.Params = params
+
+	var body RescheduleAppointmentJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.RescheduleAppointment(ctx, request.(RescheduleAppointmentRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RescheduleAppointment")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(RescheduleAppointmentResponseObject); ok {
+		if err := validResponse.VisitRescheduleAppointmentResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ConsentToSelfService operation middleware
+func (sh *strictHandler) ConsentToSelfService(ctx *gin.Context, proofingID ProofingID, params ConsentToSelfServiceParams) {
+	var request ConsentToSelfServiceRequestObject
+
+	request.ProofingID = proofingID
+	request.Params = params
+
+	var body ConsentToSelfServiceJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ConsentToSelfService(ctx, request.(ConsentToSelfServiceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ConsentToSelfService")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ConsentToSelfServiceResponseObject); ok {
+		if err := validResponse.VisitConsentToSelfServiceResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReleaseSlot operation middleware
+func (sh *strictHandler) ReleaseSlot(ctx *gin.Context, proofingID ProofingID) {
+	var request ReleaseSlotRequestObject
+
+	request.ProofingID = proofingID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ReleaseSlot(ctx, request.(ReleaseSlotRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReleaseSlot")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ReleaseSlotResponseObject); ok {
+		if err := validResponse.VisitReleaseSlotResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// HoldSlot operation middleware
+func (sh *strictHandler) HoldSlot(ctx *gin.Context, proofingID ProofingID, params HoldSlotParams) {
+	var request HoldSlotRequestObject
+
+	request.ProofingID = proofingID
+	request.Params = params
+
+	var body HoldSlotJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.HoldSlot(ctx, request.(HoldSlotRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "HoldSlot")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(HoldSlotResponseObject); ok {
+		if err := validResponse.VisitHoldSlotResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// StartSelfService operation middleware
+func (sh *strictHandler) StartSelfService(ctx *gin.Context, proofingID ProofingID, params StartSelfServiceParams) {
+	var request StartSelfServiceRequestObject
+
+	request.ProofingID = proofingID
+	request.Params = params
+
+	var body StartSelfServiceJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StartSelfService(ctx, request.(StartSelfServiceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StartSelfService")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(StartSelfServiceResponseObject); ok {
+		if err := validResponse.VisitStartSelfServiceResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// SendCaptureLink operation middleware
+func (sh *strictHandler) SendCaptureLink(ctx *gin.Context, proofingID ProofingID, params SendCaptureLinkParams) {
+	var request SendCaptureLinkRequestObject
+
+	request.ProofingID = proofingID
+	request.Params = params
+
+	var body SendCaptureLinkJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.SendCaptureLink(ctx, request.(SendCaptureLinkRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "SendCaptureLink")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(SendCaptureLinkResponseObject); ok {
+		if err := validResponse.VisitSendCaptureLinkResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CheckSelfService operation middleware
+func (sh *strictHandler) CheckSelfService(ctx *gin.Context, proofingID ProofingID) {
+	var request CheckSelfServiceRequestObject
+
+	request.ProofingID = proofingID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.CheckSelfService(ctx, request.(CheckSelfServiceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CheckSelfService")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(CheckSelfServiceResponseObject); ok {
+		if err := validResponse.VisitCheckSelfServiceResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetIdentityQuestions operation middleware
+func (sh *strictHandler) GetIdentityQuestions(ctx *gin.Context, proofingID ProofingID) {
+	var request GetIdentityQuestionsRequestObject
+
+	request.ProofingID = proofingID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetIdentityQuestions(ctx, request.(GetIdentityQuestionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetIdentityQuestions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetIdentityQuestionsResponseObject); ok {
+		if err := validResponse.VisitGetIdentityQuestionsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// AnswerIdentityQuestions operation middleware
+func (sh *strictHandler) AnswerIdentityQuestions(ctx *gin.Context, proofingID ProofingID, params AnswerIdentityQuestionsParams) {
+	var request AnswerIdentityQuestionsRequestObject
+
+	request.ProofingID = proofingID
+	request.Params = params
+
+	var body AnswerIdentityQuestionsJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.AnswerIdentityQuestions(ctx, request.(AnswerIdentityQuestionsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AnswerIdentityQuestions")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(AnswerIdentityQuestionsResponseObject); ok {
+		if err := validResponse.VisitAnswerIdentityQuestionsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GiveSSN operation middleware
+func (sh *strictHandler) GiveSSN(ctx *gin.Context, proofingID ProofingID, params GiveSSNParams) {
+	var request GiveSSNRequestObject
+
+	request.ProofingID = proofingID
+	request.Params = params
+
+	var body GiveSSNJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GiveSSN(ctx, request.(GiveSSNRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GiveSSN")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GiveSSNResponseObject); ok {
+		if err := validResponse.VisitGiveSSNResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// StartProofingOver operation middleware
+func (sh *strictHandler) StartProofingOver(ctx *gin.Context, proofingID ProofingID, params StartProofingOverParams) {
+	var request StartProofingOverRequestObject
+
+	request.ProofingID = proofingID
+	request.Params = params
+
+	var body StartProofingOverJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.StartProofingOver(ctx, request.(StartProofingOverRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "StartProofingOver")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(StartProofingOverResponseObject); ok {
+		if err := validResponse.VisitStartProofingOverResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetProofingTimeline operation middleware
+func (sh *strictHandler) GetProofingTimeline(ctx *gin.Context, proofingID ProofingID) {
+	var request GetProofingTimelineRequestObject
+
+	request.ProofingID = proofingID
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetProofingTimeline(ctx, request.(GetProofingTimelineRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetProofingTimeline")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetProofingTimelineResponseObject); ok {
+		if err := validResponse.VisitGetProofingTimelineResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ChooseLiveVideo operation middleware
+func (sh *strictHandler) ChooseLiveVideo(ctx *gin.Context, proofingID ProofingID, params ChooseLiveVideoParams) {
+	var request ChooseLiveVideoRequestObject
+
+	request.ProofingID = proofingID
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ChooseLiveVideo(ctx, request.(ChooseLiveVideoRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ChooseLiveVideo")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ChooseLiveVideoResponseObject); ok {
+		if err := validResponse.VisitChooseLiveVideoResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetProofingDocuments operation middleware
+func (sh *strictHandler) GetProofingDocuments(ctx *gin.Context, params GetProofingDocumentsParams) {
+	var request GetProofingDocumentsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetProofingDocuments(ctx, request.(GetProofingDocumentsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetProofingDocuments")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(GetProofingDocumentsResponseObject); ok {
+		if err := validResponse.VisitGetProofingDocumentsResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListSlots operation middleware
+func (sh *strictHandler) ListSlots(ctx *gin.Context, params ListSlotsParams) {
+	var request ListSlotsRequestObject
+
+	request.Params = params
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListSlots(ctx, request.(ListSlotsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListSlots")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ListSlotsResponseObject); ok {
+		if err := validResponse.VisitListSlotsResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"log/slog"
-	"net/http"
 
 	"go.temporal.io/sdk/client"
 	"tokendesk/activities"
@@ -11,12 +10,13 @@ import (
 	"tokendesk/workflows"
 )
 
-// handler assembles the API.
-func (a *App) handler() (http.Handler, error) {
+// apiConfig is what the API is made of.
+func (a *App) apiConfig() api.Config {
 	c := api.Config{
 		Store: a.store, Lifecycles: workflows.NewClient(a.engine), Keyring: a.keyring, AuditKeys: a.signer.Verifier, CheckpointFile: a.cfg.CheckpointFile,
 		Clock: a.cfg.Clock, CodeClock: RealClock,
 		Carrier: a.gateways.carrier, CarrierName: activities.CarrierSource, PaymentWebhooks: a.gateways.payments, MailWebhooks: a.gateways.mailEvents,
+		Identity: a.gateways.identity,
 		Seller: a.cfg.Seller, Bank: a.cfg.Bank, Logger: slog.Default(), Registry: a.registry,
 		Ready: []api.Check{{Name: "database", Test: a.store.Ping}, {Name: "engine", Test: a.engineAnswers}},
 	}
@@ -29,7 +29,7 @@ func (a *App) handler() (http.Handler, error) {
 	if m := a.TimeMachine(); m != nil {
 		c.TimeMachine = m
 	}
-	return api.New(c)
+	return c
 }
 
 func (a *App) engineAnswers(ctx context.Context) error {
