@@ -139,6 +139,8 @@ func announce(s *stack.Stack, dir string, took time.Duration) {
 		{"API", at.APIURL},
 		{"API reference", at.APIURL + "/docs"},
 		{"Mailbox", at.APIURL + "/sandbox/mailbox"},
+		{"Letters", at.APIURL + "/sandbox/post/"},
+		{"Live video", at.APIURL + "/sandbox/meetings/"},
 		{"Temporal UI", at.UIURL},
 		{"Metrics", at.MetricsURL},
 		{"Temporal server", at.TemporalAddress},

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 
 	meetingrest "tokendesk/activities/gateway/meeting/rest"
 	meetingsim "tokendesk/activities/gateway/meeting/simulator"
@@ -28,7 +30,7 @@ func (a *App) openMeetings(ctx context.Context) error {
 	case !a.cfg.Sandbox:
 		return errors.New("live video sessions have no place: set a room, or the URL of the API that makes rooms, or the sandbox")
 	}
-	s, err := meetingsim.New(ctx, a.gateways.sandbox, meetingsim.Config{PublicURL: a.apiURL, Now: a.cfg.Clock})
+	s, err := meetingsim.New(ctx, a.gateways.sandbox, meetingsim.Config{PublicURL: a.sandboxURL(), Now: a.cfg.Clock})
 	if err != nil {
 		return fmt.Errorf("start the simulated rooms: %w", err)
 	}
@@ -54,4 +56,20 @@ func (a *App) openPost(ctx context.Context) error {
 	a.gateways.post = s
 	a.gateways.pages.Handle(postsim.Path, s.Handler())
 	return nil
+}
+
+// sandboxURL is where people on this machine see the sandbox's pages: a link is mailed by a process that may not serve them itself.
+func (a *App) sandboxURL() string {
+	address := a.cfg.APIAddress
+	if a.listener != nil {
+		address = a.listener.Addr().String()
+	}
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return a.apiURL
+	}
+	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port)
 }

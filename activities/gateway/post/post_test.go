@@ -15,7 +15,7 @@ import (
 // SEC-5: a letter shows its key, however it is rendered.
 func TestLetterShowsItsKeyOnly(t *testing.T) {
 	l := post.Letter{IdempotencyKey: "cd_1", PDF: []byte("%PDF-1.4 private"),
-		To: models.Address{Name: "Zelda Private", Line1: "Private Terrace", City: "Private Walla", PostalCode: "99362", Country: "US"}}
+		To: models.Address{Name: "Zelda Private", Line1: "Private Terrace", City: "Private City", PostalCode: "99362", Country: "US"}}
 	text, err := json.Marshal(map[string]any{"letter": l, "letters": []*post.Letter{&l}})
 	if err != nil {
 		t.Fatal(err)

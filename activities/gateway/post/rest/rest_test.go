@@ -146,7 +146,7 @@ func TestRequests(t *testing.T) {
 		t.Fatal(ref, err)
 	}
 	const want = `POST /v1/letters Bearer k cd_1 {"from_address":{"name":"Tokendesk","street1":"55 Water Street","city":"New York","state":"NY","zip":"10041","country":"US"},` +
-		`"to_address":{"name":"Zelda Quillon","street1":"4711 Larkspur Terrace","city":"Walla Walla","state":"WA","zip":"99362","country":"US"},"pdf":"JVBERi0="}`
+		`"to_address":{"name":"Zelda Quillon","street1":"4711 Larkspur Terrace","city":"Yakima","state":"WA","zip":"98901","country":"US"},"pdf":"JVBERi0="}`
 	if got != want {
 		t.Fatalf("want %s\n got %s", want, got)
 	}
