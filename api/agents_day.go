@@ -76,6 +76,9 @@ func viewChecklist(l checklist.List) gen.Checklist {
 // ReportAgentAbsence closes a time of the agent's own.
 func (s *server) ReportAgentAbsence(ctx context.Context, r gen.ReportAgentAbsenceRequestObject) (gen.ReportAgentAbsenceResponseObject, error) {
 	c := callOf(ctx).caller
+	if !r.Body.From.Before(r.Body.To) {
+		return nil, models.InvalidRequest.New("it ends after it begins").At("/to")
+	}
 	d, err := displacing(ctx, s, func(tx *store.Store) (d store.Displaced, err error) {
 		d.Moved, d.Unstaffed, err = tx.AgentAbsent(ctx, c.ID, r.Body.From, r.Body.To, c.Actor, s.Clock())
 		return d, err

@@ -11,18 +11,25 @@ import (
 // environment is everything that the process reads from its environment; docs/configuration.md lists it. A field with a
 // sandbox tag takes that value in a sandbox. Outside one it has to be set: nothing invented may reach a customer.
 type environment struct {
-	DatabaseURL       string `env:"DATABASE_URL,required,notEmpty"`
-	TemporalAddress   string `env:"TEMPORAL_ADDRESS" envDefault:"127.0.0.1:7233"`
-	TemporalNamespace string `env:"TEMPORAL_NAMESPACE" envDefault:"tokendesk"`
-	BuildID           string `env:"TOKENDESK_BUILD_ID"`
-	Promote           bool   `env:"TOKENDESK_PROMOTE" envDefault:"true"`
-	APIAddress        string `env:"TOKENDESK_API_ADDR" envDefault:"127.0.0.1:8080"`
-	MetricsAddress    string `env:"TOKENDESK_METRICS_ADDR" envDefault:"127.0.0.1:9090"`
-	KeyringFile       string `env:"TOKENDESK_KEYRING_FILE,required,notEmpty"`
-	SigningKeyFile    string `env:"TOKENDESK_SIGNING_KEY_FILE,required,notEmpty"`
-	CheckpointFile    string `env:"TOKENDESK_CHECKPOINT_FILE"`
-	CreateKeys        bool   `env:"TOKENDESK_CREATE_KEYS" envDefault:"false"`
-	Sandbox           bool   `env:"TOKENDESK_SANDBOX" envDefault:"false"`
+	DatabaseURL           string   `env:"DATABASE_URL,required,notEmpty"`
+	TemporalAddress       string   `env:"TEMPORAL_ADDRESS" envDefault:"127.0.0.1:7233"`
+	TemporalNamespace     string   `env:"TEMPORAL_NAMESPACE" envDefault:"tokendesk"`
+	BuildID               string   `env:"TOKENDESK_BUILD_ID"`
+	Promote               bool     `env:"TOKENDESK_PROMOTE" envDefault:"true"`
+	APIAddress            string   `env:"TOKENDESK_API_ADDR" envDefault:"127.0.0.1:8080"`
+	MetricsAddress        string   `env:"TOKENDESK_METRICS_ADDR" envDefault:"127.0.0.1:9090"`
+	AgentsAddress         string   `env:"TOKENDESK_AGENTS_ADDR"` // empty: agents are not served here
+	AgentsCertificateFile string   `env:"TOKENDESK_AGENTS_CERT_FILE"`
+	AgentsKeyFile         string   `env:"TOKENDESK_AGENTS_KEY_FILE"`
+	AgentsCAFile          string   `env:"TOKENDESK_AGENTS_CA_FILE"`
+	AgentsCRLFile         string   `env:"TOKENDESK_AGENTS_CRL_FILE"`
+	AgentsPolicies        []string `env:"TOKENDESK_AGENTS_POLICY_OIDS" envSeparator:","`
+
+	KeyringFile    string `env:"TOKENDESK_KEYRING_FILE,required,notEmpty"`
+	SigningKeyFile string `env:"TOKENDESK_SIGNING_KEY_FILE,required,notEmpty"`
+	CheckpointFile string `env:"TOKENDESK_CHECKPOINT_FILE"`
+	CreateKeys     bool   `env:"TOKENDESK_CREATE_KEYS" envDefault:"false"`
+	Sandbox        bool   `env:"TOKENDESK_SANDBOX" envDefault:"false"`
 
 	SMTPHost       string `env:"TOKENDESK_SMTP_HOST" envDefault:"127.0.0.1"`
 	SMTPPort       int    `env:"TOKENDESK_SMTP_PORT" envDefault:"25"`
@@ -81,6 +88,8 @@ func (e environment) config(api, work bool) app.Config {
 		API: api, Worker: work,
 		DatabaseURL: e.DatabaseURL, TemporalAddress: e.TemporalAddress, Namespace: e.TemporalNamespace,
 		Promote: e.Promote, APIAddress: e.APIAddress, MetricsAddress: e.MetricsAddress,
+		Agents: app.Agents{Address: e.AgentsAddress, CertificateFile: e.AgentsCertificateFile, KeyFile: e.AgentsKeyFile, CAFile: e.AgentsCAFile, CRLFile: e.AgentsCRLFile,
+			Policies: e.AgentsPolicies},
 		KeyringFile: e.KeyringFile, SigningKeyFile: e.SigningKeyFile, CheckpointFile: e.CheckpointFile, CreateKeys: e.CreateKeys,
 		Mail: app.Mail{Host: e.SMTPHost, Port: e.SMTPPort, TLS: e.SMTPTLS, User: e.SMTPUser, Password: models.Secret(e.SMTPPassword), From: e.MailFrom,
 			WebhookSecrets: secrets(e.MailWebhookSecrets)},

@@ -17,6 +17,7 @@ import (
 	temporallog "go.temporal.io/sdk/log"
 	temporalworker "go.temporal.io/sdk/worker"
 	"tokendesk/activities"
+	"tokendesk/api"
 	"tokendesk/internal/calendar"
 	"tokendesk/internal/password"
 	"tokendesk/internal/seal"
@@ -27,21 +28,22 @@ import (
 
 // App is a running Tokendesk.
 type App struct {
-	cfg      Config
-	store    *store.Store
-	engine   client.Client
-	keyring  *seal.Keyring
-	signer   *seal.Signer
-	gateways gateways
-	time     timeMachine
-	registry *prometheus.Registry
-	worker   temporalworker.Worker
-	joined   chan struct{} // closed when the build is in use
-	listener net.Listener
-	servers  []*http.Server
-	apiURL   string
-	stop     context.CancelFunc
-	running  sync.WaitGroup
+	cfg       Config
+	store     *store.Store
+	engine    client.Client
+	keyring   *seal.Keyring
+	signer    *seal.Signer
+	gateways  gateways
+	time      timeMachine
+	registry  *prometheus.Registry
+	worker    temporalworker.Worker
+	joined    chan struct{} // closed when the build is in use
+	listener  net.Listener
+	servers   []*http.Server
+	apiURL    string
+	agentsURL string
+	stop      context.CancelFunc
+	running   sync.WaitGroup
 }
 
 // Start starts what the configuration asks for and returns when the API listens. Neither part needs the engine to be up: facts
@@ -50,7 +52,7 @@ func Start(ctx context.Context, cfg Config) (*App, error) {
 	a := &App{cfg: cfg, registry: prometheus.NewRegistry(), joined: make(chan struct{})}
 	a.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	ctx, a.stop = context.WithCancel(context.WithoutCancel(ctx))
-	for _, part := range []func(context.Context) error{a.openStore, a.openKeys, a.dial, a.openClock, a.listen, a.openGateways, a.startAPI, a.startWorker, a.startMetrics} {
+	for _, part := range []func(context.Context) error{a.openStore, a.openKeys, a.dial, a.openClock, a.listen, a.openGateways, a.startAPI, a.startAgents, a.startWorker, a.startMetrics} {
 		if err := part(ctx); err != nil {
 			a.Close()
 			return nil, err
@@ -168,7 +170,7 @@ func (a *App) startAPI(context.Context) error {
 	if !a.cfg.API {
 		return nil
 	}
-	h, err := a.handler()
+	h, err := api.New(a.apiConfig())
 	if err != nil {
 		return err
 	}
@@ -203,10 +205,14 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 }
 
 func (a *App) serve(l net.Listener, h http.Handler) {
-	s := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 60 * time.Second,
-		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10}
+	s := newServer(h)
 	a.servers = append(a.servers, s)
 	a.running.Go(func() { report("server on "+l.Addr().String(), s.Serve(l)) })
+}
+
+func newServer(h http.Handler) *http.Server {
+	return &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 60 * time.Second,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10}
 }
 
 // report logs the end of a part that should not have ended.

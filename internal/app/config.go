@@ -22,6 +22,7 @@ type Config struct {
 	Promote         bool   // make a build current that never was; otherwise an operator does
 	APIAddress      string // host:port; port 0 takes a free one
 	MetricsAddress  string
+	Agents          Agents
 
 	KeyringFile    string // key-encryption keys of seeds and mailed license keys
 	SigningKeyFile string // signs the audit trail's checkpoints
