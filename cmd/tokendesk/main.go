@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	_ "time/tzdata" // agents and persons name zones of their own; a slim image has none
 )
 
 type command struct {
