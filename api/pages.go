@@ -39,6 +39,9 @@ func (s *server) pages(e *gin.Engine) {
 	e.GET("/docs/redoc.js", page("text/javascript; charset=utf-8", "", redoc))
 	e.GET("/problems", s.problems)
 	e.GET("/problems/:slug", s.problems)
+	if s.Certificates == nil {
+		s.appointmentPages(e)
+	}
 }
 
 func page(media, policy string, body []byte) gin.HandlerFunc {

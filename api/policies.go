@@ -15,6 +15,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 	"tokendesk/api/gen"
+	"tokendesk/internal/terms"
 	"tokendesk/models"
 	"tokendesk/models/store"
 )
@@ -59,6 +60,9 @@ func (s *server) PublishPolicy(ctx context.Context, r gen.PublishPolicyRequestOb
 		}
 		if err := whole.Validate(); err != nil {
 			return 0, "", inMember("/change", err)
+		}
+		if _, ok := terms.Of(whole.Proofing.TermsVersion); !ok {
+			return 0, "", models.PolicyInvalid.New("there is no text of these terms").At("/change/proofing/terms_version")
 		}
 		version, err := tx.PublishPolicy(ctx, store.NewPolicy{Policy: whole, Base: base.Version, Reason: reason, EffectiveAt: deref(r.Body.EffectiveAt)},
 			callOf(ctx).caller.Actor, s.Clock())

@@ -37,6 +37,7 @@ type environment struct {
 	SMTPUser       string `env:"TOKENDESK_SMTP_USER"`
 	SMTPPassword   string `env:"TOKENDESK_SMTP_PASSWORD,unset"`
 	MailFrom       string `env:"TOKENDESK_MAIL_FROM" sandbox:"Tokendesk <no-reply@tokendesk.example>"`
+	SiteURL        string `env:"TOKENDESK_SITE_URL"`     // where people reach /appointment; empty: mails bring codes to enter, outside a sandbox
 	MailboxAddress string `env:"TOKENDESK_MAILBOX_ADDR"` // the sandbox's mailbox; empty: mail leaves by SMTP
 
 	MailWebhookSecrets []string `env:"TOKENDESK_MAIL_WEBHOOK_SECRET,unset" envSeparator:","` // all that are valid now
@@ -101,7 +102,7 @@ func (e environment) config(api, work bool) app.Config {
 		Seller: documents.Seller{Name: e.SellerName, Email: e.SellerEmail, Address: models.Address{Name: e.SellerName, Line1: e.SellerStreet, City: e.SellerCity,
 			Region: e.SellerRegion, PostalCode: e.SellerPostcode, Country: e.SellerCountry}},
 		Bank:    documents.Bank{Holder: e.SellerName, Name: e.BankName, Routing: e.BankRouting, Account: e.BankAccount},
-		Sandbox: e.Sandbox, MailboxAddress: e.MailboxAddress,
+		Sandbox: e.Sandbox, SiteURL: e.SiteURL, MailboxAddress: e.MailboxAddress,
 		AutoDelivery: app.AutoDelivery{InTransitAfter: e.InTransitAfter, DeliveredAfter: e.DeliveredAfter},
 	}
 }

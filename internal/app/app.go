@@ -128,7 +128,7 @@ func (a *App) startWorker(ctx context.Context) error {
 	if !a.cfg.Worker {
 		return nil
 	}
-	composer := &activities.Composer{Store: a.store, Opener: a.keyring, From: a.cfg.Mail.From, Seller: a.cfg.Seller, Bank: a.cfg.Bank}
+	composer := &activities.Composer{Store: a.store, Opener: a.keyring, From: a.cfg.Mail.From, Seller: a.cfg.Seller, Bank: a.cfg.Bank, Site: a.site()}
 	mailer := &activities.Mailer{Store: a.store, Composer: composer, Mail: a.gateways.mail}
 	refunds := &activities.Refunds{Store: a.store, Payments: a.gateways.payments}
 	w, err := worker.New(a.engine, a.cfg.BuildID, a.steps(refunds)...)
@@ -142,6 +142,14 @@ func (a *App) startWorker(ctx context.Context) error {
 	a.run(ctx, (&worker.Housekeeper{Store: a.store, Client: lifecycles, Mailer: mailer, Refunds: refunds, Clock: a.cfg.Clock, CodeClock: RealClock, Bell: &a.time.bell}).Run)
 	a.run(ctx, (&worker.Sealer{Store: a.store, Signer: a.signer, Clock: a.cfg.Clock, CheckpointFile: a.cfg.CheckpointFile}).Run)
 	return nil
+}
+
+// site is where the pages are that mails link to.
+func (a *App) site() string {
+	if a.cfg.SiteURL == "" && a.cfg.Sandbox {
+		return a.apiURL
+	}
+	return a.cfg.SiteURL
 }
 
 // steps are what lifecycles ask for, with what they do it with.

@@ -38,6 +38,7 @@ type Config struct {
 	Seller   documents.Seller
 	Bank     documents.Bank
 
+	SiteURL        string       // where people reach the page /appointment, which mails link to; empty: a sandbox links to its own API, elsewhere mails bring codes
 	Sandbox        bool         // simulators, a mailbox, and pages under /sandbox; refused with a real payment provider
 	MailboxAddress string       // where the sandbox's mailbox listens; empty: Mail says where mail goes
 	AutoDelivery   AutoDelivery // how quickly the sandbox's carrier delivers by itself

@@ -17,7 +17,7 @@ func (a *App) apiConfig() api.Config {
 		Clock: a.cfg.Clock, CodeClock: RealClock,
 		Carrier: a.gateways.carrier, CarrierName: activities.CarrierSource, PaymentWebhooks: a.gateways.payments, MailWebhooks: a.gateways.mailEvents,
 		Identity: a.gateways.identity,
-		Seller: a.cfg.Seller, Bank: a.cfg.Bank, Logger: slog.Default(), Registry: a.registry,
+		Seller:   a.cfg.Seller, Bank: a.cfg.Bank, Logger: slog.Default(), Registry: a.registry,
 		Ready: []api.Check{{Name: "database", Test: a.store.Ping}, {Name: "engine", Test: a.engineAnswers}},
 	}
 	if a.cfg.Worker {
