@@ -45,6 +45,7 @@ type mailFacts struct {
 	Ships     bool
 	Brings    documents.Brings // what comes of the order
 	Replaces  bool             // the parcel is a replacement
+	Expired   bool             // the credential of that replacement has expired, and is not renewed
 	DueDay    string
 	ExpiryDay string
 	UserIDs   []string // under the address of the mail
@@ -94,7 +95,7 @@ func (c *Composer) facts(ctx context.Context, n models.Notice) (f mailFacts, err
 	case "SO":
 		err = c.aboutOrder(ctx, &f, n.SubjectRef)
 	case "sh":
-		err = c.aboutShipment(ctx, &f, n.SubjectRef)
+		err = c.aboutShipment(ctx, &f, n)
 	case "cr":
 		err = c.aboutCredential(ctx, &f, n.SubjectRef)
 	case "rf":
@@ -136,8 +137,8 @@ func (c *Composer) aboutOrder(ctx context.Context, f *mailFacts, number string) 
 	return nil
 }
 
-func (c *Composer) aboutShipment(ctx context.Context, f *mailFacts, id string) error {
-	shipment, _, err := c.Store.Shipment(ctx, id)
+func (c *Composer) aboutShipment(ctx context.Context, f *mailFacts, n models.Notice) error {
+	shipment, _, err := c.Store.Shipment(ctx, n.SubjectRef)
 	if err != nil {
 		return err
 	}
@@ -149,7 +150,14 @@ func (c *Composer) aboutShipment(ctx context.Context, f *mailFacts, id string) e
 		return err
 	}
 	for _, line := range f.Order.Lines {
-		f.Replaces = f.Replaces || line.ID == shipment.OrderLineID && line.ReplacementReason != nil
+		if line.ID != shipment.OrderLineID || line.ReplacementReason == nil {
+			continue
+		}
+		f.Replaces = true
+		if err := c.aboutCredential(ctx, f, *line.CredentialID); err != nil {
+			return err
+		}
+		f.Expired = !n.CreatedAt.Before(f.Credential.ExpiresAt)
 	}
 	return nil
 }

@@ -67,7 +67,7 @@ func (s *Store) priceLines(ctx context.Context, n models.NewOrder, at time.Time)
 	var priced []pricedLine
 	for i, line := range n.Lines {
 		pointer := fmt.Sprintf("/lines/%d", i)
-		p, err := s.priceLine(ctx, b, line, pointer)
+		p, err := s.priceLine(ctx, b, line, priced, pointer)
 		if err != nil {
 			return nil, err
 		}
@@ -87,7 +87,16 @@ func (p pricedLine) repeats(other pricedLine) bool {
 	return p.CredentialID != nil && other.CredentialID != nil && *p.CredentialID == *other.CredentialID && p.product.Kind == other.product.Kind
 }
 
-func (s *Store) priceLine(ctx context.Context, b buying, line models.NewOrderLine, pointer string) (p pricedLine, err error) {
+// renewed lets a line see the credential as a renewal before it in the order will leave it.
+func (p *pricedLine) renewed(before []pricedLine) {
+	for _, other := range before {
+		if other.product.Kind == models.Renewal && p.CredentialID != nil && *other.CredentialID == *p.CredentialID {
+			p.standing.Credential.ExpiresAt = p.standing.Window.NewExpiry
+		}
+	}
+}
+
+func (s *Store) priceLine(ctx context.Context, b buying, line models.NewOrderLine, before []pricedLine, pointer string) (p pricedLine, err error) {
 	if p.product, err = s.sold(ctx, line.ProductSKU, pointer); err != nil {
 		return p, err
 	}
@@ -110,6 +119,7 @@ func (s *Store) priceLine(ctx context.Context, b buying, line models.NewOrderLin
 	}
 	switch {
 	case p.product.Kind == models.Replacement:
+		p.renewed(before)
 		return p, s.priceReplacement(ctx, b, line.ReplacementReason, &p, pointer)
 	case line.ReplacementReason != "":
 		return p, models.InvalidRequest.New("only a replacement has such a reason").At(pointer + "/replacement_reason")

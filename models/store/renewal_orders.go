@@ -147,13 +147,18 @@ func (s *Store) renewLine(ctx context.Context, o models.Order, line models.Order
 	return err
 }
 
-// replaceLine sends a replacement. It brings no key: the token registers to the credential that the line is for (MGT-6, SHP-3).
+// replaceLine sends a replacement. It brings no key: the token registers to the credential that the line is for (MGT-6, SHP-3). For a credential that
+// has expired and cannot be renewed any more it is credited.
 func (s *Store) replaceLine(ctx context.Context, o models.Order, line models.OrderLine, product models.Product, at time.Time) error {
 	c, err := s.lockCredential(ctx, *line.CredentialID)
 	if err != nil {
 		return err
 	}
-	if c.Phase == models.CredentialRevoked {
+	st, err := s.Standing(ctx, c.ID, at)
+	if err != nil {
+		return err
+	}
+	if over := !at.Before(c.ExpiresAt) && !at.Before(st.Window.LastRenewal); over || c.Phase == models.CredentialRevoked {
 		return s.CreditLine(ctx, o, line, models.RefundImpossible, at)
 	}
 	_, err = s.RequestShipment(ctx, line.ID, *product.TokenModel, *o.ShippingAddress, at)
