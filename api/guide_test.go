@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -173,6 +174,34 @@ func TestEventsOfOperations(t *testing.T) {
 				t.Errorf("%s: a person cannot cause %s", op.OperationID, event)
 			}
 		}
+	}
+}
+
+// What the runbooks tell people to call exists.
+func TestRunbooksNameOperations(t *testing.T) {
+	h := readSpecification(t)
+	parameter := regexp.MustCompile(`{[^}]*}`)
+	known := map[string]bool{}
+	for path, item := range h.doc.Paths.Map() {
+		for method := range item.Operations() {
+			known[parameter.ReplaceAllString(method+" "+path, "{}")] = true
+		}
+	}
+	pages, err := filepath.Glob("../docs/runbooks/*.md")
+	storetest.Must(t, err)
+	call, found := regexp.MustCompile("`((?:GET|POST|PATCH|PUT|DELETE) /v1/[^`?]+)"), 0
+	for _, page := range pages {
+		text, err := os.ReadFile(page)
+		storetest.Must(t, err)
+		for _, match := range call.FindAllStringSubmatch(string(text), -1) {
+			found++
+			if !known[parameter.ReplaceAllString(match[1], "{}")] {
+				t.Errorf("%s: there is no %s", page, match[1])
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("no runbook calls anything")
 	}
 }
 
