@@ -2,6 +2,8 @@
 //
 //	dev [run]   start and stay until Ctrl-C
 //	dev stop    stop the stack that lives in the state directory, however it was left
+//	dev certificate issue|revoke AGENT
+//	            client certificates of proofing agents
 //
 // Environment: TOKENDESK_STATE_DIR (default .dev), the TOKENDESK_*_PORT variables, and DATABASE_URL and TEMPORAL_ADDRESS to
 // use servers that exist already.
@@ -29,10 +31,10 @@ func main() {
 	if len(os.Args) > 1 {
 		command = os.Args[1]
 	}
-	commands := map[string]func() error{"run": run, "stop": stop}
+	commands := map[string]func() error{"run": run, "stop": stop, "certificate": certificate}
 	do, ok := commands[command]
 	if !ok {
-		fmt.Fprintln(os.Stderr, "usage: dev [run | stop]")
+		fmt.Fprintln(os.Stderr, "usage: dev [run | stop | certificate]")
 		os.Exit(2)
 	}
 	if err := do(); err != nil {
@@ -138,6 +140,7 @@ func announce(s *stack.Stack, dir string, took time.Duration) {
 	for _, line := range [][2]string{
 		{"API", at.APIURL},
 		{"API reference", at.APIURL + "/docs"},
+		{"Agents", at.AgentsURL + "  (certificates in " + at.AgentsCA + ")"},
 		{"Mailbox", at.APIURL + "/sandbox/mailbox"},
 		{"Letters", at.APIURL + "/sandbox/post/"},
 		{"Live video", at.APIURL + "/sandbox/meetings/"},

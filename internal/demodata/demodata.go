@@ -24,6 +24,7 @@ type Secrets struct {
 	APIKeys map[string]string `json:"api_keys"` // by role
 	Partner string            `json:"partner"`  // pa_…
 	Maker   TokenMaker        `json:"token_maker"`
+	Agents  map[string]Agent  `json:"agents,omitempty"` // by first name
 }
 
 // Login is how a person logs in.

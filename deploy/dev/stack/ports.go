@@ -11,11 +11,11 @@ import (
 
 // Ports are the loopback ports of the stack. Zero means any free one.
 type Ports struct {
-	API, Metrics, UI, Temporal, Postgres, SMTP int
+	API, Agents, Metrics, UI, Temporal, Postgres, SMTP int
 }
 
 // DefaultPorts are those of `make run`.
-var DefaultPorts = Ports{API: 8080, Metrics: 9090, UI: 8233, Temporal: 7233, Postgres: 15432, SMTP: 2525}
+var DefaultPorts = Ports{API: 8080, Agents: 8443, Metrics: 9090, UI: 8233, Temporal: 7233, Postgres: 15432, SMTP: 2525}
 
 // portUse says what listens on a port, and which environment variable moves it.
 type portUse struct {
@@ -28,6 +28,7 @@ type portUse struct {
 func (p *Ports) uses() []portUse {
 	return []portUse{
 		{&p.API, "the API", "TOKENDESK_API_PORT"},
+		{&p.Agents, "the listener of the proofing agents", "TOKENDESK_AGENTS_PORT"},
 		{&p.Metrics, "Prometheus metrics", "TOKENDESK_METRICS_PORT"},
 		{&p.UI, "the Temporal UI", "TOKENDESK_UI_PORT"},
 		{&p.Temporal, "the Temporal server", "TOKENDESK_TEMPORAL_PORT"},

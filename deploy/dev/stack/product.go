@@ -75,6 +75,12 @@ func (s *Stack) startProduct(ctx context.Context) error {
 		return s.explainBusy(err)
 	}
 	p.apiURL = p.APIURL()
+	if cfg.API {
+		if err := s.loadAgents(ctx, p, cfg); err != nil {
+			p.Close()
+			return err
+		}
+	}
 	s.product = p
 	if !cfg.Worker {
 		return nil
@@ -93,12 +99,16 @@ func (s *Stack) productConfig() (app.Config, error) {
 			return app.Config{}, err
 		}
 	}
+	agents, err := s.agentsConfig()
+	if err != nil {
+		return app.Config{}, err
+	}
 	secrets := []models.Secret{models.Secret(rand.Text())} // the simulators live in this process and die with it
 	cfg := app.Config{
 		API: true, Worker: true,
 		DatabaseURL: s.database, TemporalAddress: s.temporal, Namespace: Namespace,
 		BuildID: worker.DevelopmentBuild, Promote: true,
-		APIAddress: local(s.cfg.Ports.API), MetricsAddress: local(metrics), MailboxAddress: local(s.cfg.Ports.SMTP),
+		Agents: agents, APIAddress: local(s.cfg.Ports.API), MetricsAddress: local(metrics), MailboxAddress: local(s.cfg.Ports.SMTP),
 		KeyringFile: filepath.Join(s.cfg.StateDir, "keyring.json"), SigningKeyFile: filepath.Join(s.cfg.StateDir, "signing-key.json"), CreateKeys: true,
 		CheckpointFile: filepath.Join(s.cfg.StateDir, "checkpoints.log"),
 		Mail:           app.Mail{From: "Tokendesk <no-reply@tokendesk.example>", WebhookSecrets: secrets},

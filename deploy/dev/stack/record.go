@@ -13,6 +13,8 @@ import (
 type Record struct {
 	PID             int    `json:"pid"`
 	APIURL          string `json:"api_url"`
+	AgentsURL       string `json:"agents_url"`
+	AgentsCA        string `json:"agents_ca"` // directory of the authority of their certificates
 	MetricsURL      string `json:"metrics_url"`
 	UIURL           string `json:"temporal_ui_url"`
 	TemporalAddress string `json:"temporal_address"`
@@ -25,6 +27,7 @@ type Record struct {
 func (s *Stack) Record() Record {
 	r := Record{PID: os.Getpid(), UIURL: s.UIURL(), TemporalAddress: s.temporal, Namespace: Namespace, DatabaseURL: s.database}
 	if s.product != nil {
+		r.AgentsURL, r.AgentsCA = s.product.AgentsURL(), filepath.Join(s.cfg.StateDir, agentsDir)
 		r.APIURL, r.MetricsURL, r.SecretsFile = s.product.apiURL, s.product.metricsURL, s.product.secretsFile
 	}
 	return r

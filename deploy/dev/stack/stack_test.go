@@ -122,6 +122,7 @@ func TestBusyPortIsNamedWithItsVariable(t *testing.T) {
 		ports          stack.Ports
 	}{
 		{"TOKENDESK_API_PORT", "API", stack.Ports{API: taken}},
+		{"TOKENDESK_AGENTS_PORT", "proofing agents", stack.Ports{Agents: taken}},
 		{"TOKENDESK_METRICS_PORT", "metrics", stack.Ports{Metrics: taken}},
 		{"TOKENDESK_UI_PORT", "Temporal UI", stack.Ports{UI: taken}},
 		{"TOKENDESK_TEMPORAL_PORT", "Temporal server", stack.Ports{Temporal: taken}},
@@ -192,7 +193,7 @@ func TestPortsFromTheEnvironment(t *testing.T) {
 	}{
 		{"nothing said", nil, stack.DefaultPorts, ""},
 		{"one moved", map[string]string{"TOKENDESK_UI_PORT": "18233"},
-			stack.Ports{API: 8080, Metrics: 9090, UI: 18233, Temporal: 7233, Postgres: 15432, SMTP: 2525}, ""},
+			stack.Ports{API: 8080, Agents: 8443, Metrics: 9090, UI: 18233, Temporal: 7233, Postgres: 15432, SMTP: 2525}, ""},
 		{"no number", map[string]string{"TOKENDESK_API_PORT": "http"}, stack.Ports{}, "TOKENDESK_API_PORT"},
 		{"out of range", map[string]string{"TOKENDESK_SMTP_PORT": "70000"}, stack.Ports{}, "TOKENDESK_SMTP_PORT"},
 	}
