@@ -24,6 +24,7 @@ import (
 	"tokendesk/activities/gateway/carrier/rest"
 	"tokendesk/activities/gateway/mail/events"
 	"tokendesk/activities/gateway/payment/stripe"
+	proofingrest "tokendesk/activities/gateway/proofing/rest"
 	"tokendesk/api/gen"
 	"tokendesk/internal/documents"
 	"tokendesk/internal/seal"
@@ -74,6 +75,7 @@ func newHouse(t testing.TB, change ...func(*Config)) *house {
 		Carrier:         rest.New(rest.Config{WebhookSecrets: []models.Secret{webhookSecret}}),
 		CarrierName:     storetest.Carrier,
 		MailWebhooks:    events.New([]models.Secret{webhookSecret}),
+		Identity:        proofingrest.New(proofingrest.Config{WebhookSecrets: []models.Secret{webhookSecret}}),
 		TimeMachine:     h.machine,
 		PaymentWebhooks: stripe.New(stripe.Config{WebhookSecrets: []models.Secret{webhookSecret}}),
 		Seller:          documents.Seller{Name: "Tokendesk"},

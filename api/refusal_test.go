@@ -18,7 +18,7 @@ func TestRegisteringBeforeProofing(t *testing.T) {
 	o := storetest.FulfilledOrder(t, h.st, h.ring, account.ID, storetest.ProofedTokenSKU)
 	c := read[gen.Credential](h.post(token, "/v1/license-keys/activations", activation(account, storetest.KeyOf(t, h.st, h.ring, o, 1))).want(http.StatusCreated))
 	p := h.post(token, "/v1/credentials/"+c.ID+"/hardware-tokens", registration("987654321", codes[0], codes[1])).problem(models.ActionNotPossible)
-	if !slices.Equal(p.AllowedActions, []string{"suspend", "revoke"}) {
+	if !slices.Equal(p.AllowedActions, []string{"proof", "suspend", "revoke"}) {
 		t.Errorf("allowed are %v", p.AllowedActions)
 	}
 }

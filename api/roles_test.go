@@ -45,8 +45,9 @@ func wantServed(t *testing.T, op specimen, role models.Role, a answer) {
 // What the specification leaves open is known, so that nothing is opened by mistake (SEC-1).
 func TestOpenOperations(t *testing.T) {
 	h := readSpecification(t)
-	want := []string{"createSession", "getCurrentDisclaimer", "getHealth", "getProduct", "getReadiness", "listProducts", "receiveCarrierEvent", "receiveMailEvent",
-		"receivePaymentEvent", "recoverPassword", "recoverUserID", "requestPasswordRecovery"}
+	want := []string{"cancelByLink", "createSession", "getCurrentDisclaimer", "getHealth", "getProduct", "getProofingDocuments", "getReadiness", "listProducts",
+		"listSlotsByLink", "lookUpAppointmentLink", "receiveCarrierEvent", "receiveMailEvent", "receivePaymentEvent", "receiveProofingEvent", "recoverPassword",
+		"recoverUserID", "requestPasswordRecovery", "rescheduleByLink"}
 	var got []string
 	for _, op := range h.everySpecimen() {
 		if op.open() {
