@@ -165,3 +165,22 @@ func TestAgentsConnection(t *testing.T) {
 		t.Fatalf("status %s", got.Status)
 	}
 }
+
+// What somebody hostile sends to the agents' listener, in the place of an agent who is logged in (see TestHostileRequests).
+func TestHostileAgents(t *testing.T) {
+	d := newDesk(t)
+	inner := d.handler
+	for _, op := range d.agentSpecimens() {
+		t.Run(op.OperationID, func(t *testing.T) {
+			old := d.t
+			d.t, d.handler = t, inner
+			defer func() { d.t = old }()
+			agent := d.enter(storetest.Reviewer(t, d.st))
+			d.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { inner.ServeHTTP(w, shown(r, agent.leaf)) })
+			f := &fuzzer{d.house, op, agent.token}
+			f.headers()
+			f.parameters()
+			f.bodies()
+		})
+	}
+}

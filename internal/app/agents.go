@@ -3,8 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
-	"io"
-	"log"
+	"log/slog"
 
 	"tokendesk/api"
 	"tokendesk/internal/clientcert"
@@ -51,7 +50,7 @@ func (a *App) startAgents(ctx context.Context) error {
 	a.agentsURL = "https://" + l.Addr().String()
 	s := newServer(h)
 	s.TLSConfig = gate.TLS(pair, RealClock)
-	s.ErrorLog = log.New(io.Discard, "", 0) // every stranger's handshake; the gate says what it refuses
+	s.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo) // every stranger's handshake; the gate says what it refuses
 	a.servers = append(a.servers, s)
 	a.running.Go(func() { report("server on "+l.Addr().String(), s.ServeTLS(l, "", "")) })
 	return nil

@@ -9,7 +9,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
-	"log"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
@@ -56,7 +56,7 @@ func newDesk(t *testing.T) *desk {
 	must(t, err)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
-	s := &http.Server{TLSConfig: d.gate.TLS(server, d.clock), ErrorLog: log.New(io.Discard, "", 0), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := &http.Server{TLSConfig: d.gate.TLS(server, d.clock), ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id, err := d.gate.Identify(r.TLS, d.clock())
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusUnauthorized)
@@ -285,4 +285,60 @@ func TestOpen(t *testing.T) {
 			}
 		})
 	}
+}
+
+// PRF-8: authorities between the trusted one and the agent carry the policy as well, send a fresh list, and are not revoked.
+func TestAuthorityBetween(t *testing.T) {
+	anything := []string{"2.5.29.32.0"}
+	for name, c := range map[string]struct {
+		policies []string
+		do       func(d *desk, between *devca.CA)
+		reason   string // empty: the agent is let in
+	}{
+		"under the same policy": {policies: []string{devca.Policy}},
+		"under any policy":      {policies: anything},
+		"under another policy":  {policies: []string{"1.3.6.1.4.1.32473.2.2"}, reason: "not issued under a policy"},
+		"under no policy":       {reason: "not issued under a policy"},
+		"revoked": {policies: anything, reason: "it is revoked", do: func(d *desk, between *devca.CA) {
+			must(d.t, d.ca.Revoke(between.Certificate.SerialNumber, at))
+			d.lists(d.ca, between)
+		}},
+		"without a list of its own": {policies: anything, reason: "no revocation list", do: func(d *desk, _ *devca.CA) { d.lists(d.ca) }},
+		"without a list above it":   {policies: anything, reason: "no revocation list", do: func(d *desk, between *devca.CA) { d.lists(between) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t)
+			between, err := d.ca.Below(t.TempDir(), c.policies, at)
+			must(t, err)
+			d.lists(d.ca, between)
+			if c.do != nil {
+				c.do(d, between)
+			}
+			leaf := issue(t, between, nil).Leaf
+			state := &tls.ConnectionState{PeerCertificates: []*x509.Certificate{leaf, between.Certificate}}
+			if c.reason != "" {
+				wantRefused(t, d.gate, state, at, c.reason)
+			} else if id, err := d.gate.Identify(state, at); err != nil || id.AgentID != agent {
+				t.Errorf("got %s: %v", id.AgentID, err)
+			}
+			state.PeerCertificates = state.PeerCertificates[:1]
+			wantRefused(t, d.gate, state, at, "no authority")
+		})
+	}
+}
+
+// lists puts fresh lists of authorities into the desk's file.
+func (d *desk) lists(of ...*devca.CA) {
+	d.t.Helper()
+	var all []byte
+	for _, ca := range of {
+		file, err := ca.SignList(at)
+		must(d.t, err)
+		content, err := os.ReadFile(file)
+		must(d.t, err)
+		all = append(all, content...)
+	}
+	file := filepath.Join(d.ca.Dir, "crl.pem")
+	must(d.t, os.WriteFile(file+".new", all, 0o600))
+	must(d.t, os.Rename(file+".new", file))
 }

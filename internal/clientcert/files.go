@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"os"
 	"sync"
-	"time"
 )
 
 // followed is what was read from files, read again whenever one of them changes. What cannot be read leaves the value that was: a
@@ -19,14 +18,8 @@ type followed[T any] struct {
 	read  func(contents [][]byte) (T, error)
 
 	mu     sync.Mutex
-	stamps []stamp
+	stamps []os.FileInfo // as they were then
 	value  T
-}
-
-// stamp tells versions of a file apart.
-type stamp struct {
-	at   time.Time
-	size int64
 }
 
 func follow[T any](read func([][]byte) (T, error), paths ...string) (*followed[T], error) {
@@ -38,18 +31,18 @@ func follow[T any](read func([][]byte) (T, error), paths ...string) (*followed[T
 	return f, f.load(stamps)
 }
 
-func (f *followed[T]) look() (stamps []stamp, err error) {
+func (f *followed[T]) look() (stamps []os.FileInfo, err error) {
 	for _, path := range f.paths {
 		info, err := os.Stat(path)
 		if err != nil {
 			return nil, fmt.Errorf("clientcert: %w", err)
 		}
-		stamps = append(stamps, stamp{info.ModTime(), info.Size()})
+		stamps = append(stamps, info)
 	}
 	return stamps, nil
 }
 
-func (f *followed[T]) load(stamps []stamp) error {
+func (f *followed[T]) load(stamps []os.FileInfo) error {
 	contents := make([][]byte, len(f.paths))
 	for i, path := range f.paths {
 		var err error
@@ -79,9 +72,10 @@ func (f *followed[T]) current() T {
 	return f.value
 }
 
-func same(a, b []stamp) bool {
+// same reports whether no file was changed, or replaced by another one.
+func same(a, b []os.FileInfo) bool {
 	for i := range a {
-		if !a[i].at.Equal(b[i].at) || a[i].size != b[i].size {
+		if !os.SameFile(a[i], b[i]) || !a[i].ModTime().Equal(b[i].ModTime()) || a[i].Size() != b[i].Size() {
 			return false
 		}
 	}

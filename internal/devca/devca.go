@@ -84,6 +84,7 @@ type Template struct {
 	Policies            []string
 	Uses                []x509.ExtKeyUsage
 	Hosts               []string // names and addresses, of a server
+	CA                  bool     // of an authority below this one
 	NotBefore, NotAfter time.Time
 }
 
@@ -101,6 +102,10 @@ func (ca *CA) Issue(t Template) (tls.Certificate, error) {
 	}
 	c := &x509.Certificate{SerialNumber: newSerial(), Subject: pkix.Name{CommonName: "Tokendesk development"}, NotBefore: t.NotBefore, NotAfter: t.NotAfter,
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: t.Uses, BasicConstraintsValid: true}
+	if t.CA {
+		c.IsCA, c.KeyUsage = true, x509.KeyUsageCertSign|x509.KeyUsageCRLSign
+		c.Subject.CommonName += " " + c.SerialNumber.Text(16)
+	}
 	for _, id := range t.AgentIDs {
 		c.URIs = append(c.URIs, &url.URL{Scheme: "urn", Opaque: clientcert.URI[len("urn:"):] + id})
 	}
@@ -124,6 +129,15 @@ func (ca *CA) Issue(t Template) (tls.Certificate, error) {
 	}
 	leaf, err := x509.ParseCertificate(der)
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, err
+}
+
+// Below is an authority that this one vouches for, under policies. It keeps its files in a directory of its own.
+func (ca *CA) Below(dir string, policies []string, at time.Time) (*CA, error) {
+	issued, err := ca.Issue(Template{CA: true, Policies: policies, NotBefore: at.Add(-time.Hour), NotAfter: at.AddDate(authorityYears, 0, 0)})
+	if err != nil {
+		return nil, err
+	}
+	return &CA{Dir: dir, Certificate: issued.Leaf, key: issued.PrivateKey.(crypto.Signer)}, nil
 }
 
 func newKey() (*ecdsa.PrivateKey, error) {
