@@ -115,8 +115,8 @@ func TestMailsAroundASession(t *testing.T) {
 	a := storetest.Booked(t, st, ring, c, start, storetest.At)
 	_, err := st.AdvanceProofing(t.Context(), c.ID, start.AddDate(0, 0, -1))
 	storetest.Must(t, err)
-	if m, _ := p.about(t, "Reminder", start.AddDate(0, 0, -1)); !strings.Contains(m.Text, "11:00–11:30 in America/New_York") || len(m.Attachments) != 0 {
-		t.Errorf("%s", m.Text)
+	if m, _ := p.about(t, "Reminder", start.AddDate(0, 0, -1)); !strings.Contains(m.Text, "11:00–11:30 in America/New_York") || len(m.Attachments) != 0 || m.To != "ada.at.home@example.com" {
+		t.Errorf("to %s: %s", m.To, m.Text)
 	}
 	soon := start.Add(-30 * time.Minute)
 	storetest.Must(t, st.MeetingMade(t.Context(), a.ID, 0, "room", "https://meet.example/7f", soon))

@@ -122,7 +122,7 @@ func (s *Store) performOfProofing(ctx context.Context, c *models.ProofingCase, f
 		}
 		return s.tellProofed(ctx, *c, models.NoticeProofingNudge, m.Key, nil, at)
 	case models.AppointmentReminder:
-		return s.tellProofed(ctx, *c, models.NoticeAppointmentAhead, m.Key, map[string]string{"appointment": f.Booked.ID}, at)
+		return s.tellAppointment(ctx, *c, *f.Booked, NewNotice{Kind: models.NoticeAppointmentAhead}, at)
 	case models.MeetingLink: // the meeting is made outside; its mail is recorded when it is there (see MeetingMade)
 		return nil
 	case models.OutcomeMissing:
