@@ -15,7 +15,16 @@ const timeout = 310 * time.Second
 //
 // Unsafe calls need an Idempotency-Key. One that is made without gets a key of its own: it is a new call each time.
 func Connect(url, token string) (*Client, error) {
-	c, err := NewClient(url, WithHTTPClient(&http.Client{Timeout: timeout}), WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
+	c, err := NewClient(url, WithHTTPClient(&http.Client{Timeout: timeout}), WithToken(token))
+	if err != nil {
+		return nil, fmt.Errorf("connect to the API at %s: %w", url, err)
+	}
+	return c, nil
+}
+
+// WithToken makes calls with a token, and unsafe ones with a key of their own, as Connect does.
+func WithToken(token string) ClientOption {
+	return WithRequestEditorFn(func(_ context.Context, r *http.Request) error {
 		if token != "" {
 			r.Header.Set("Authorization", "Bearer "+token)
 		}
@@ -23,11 +32,7 @@ func Connect(url, token string) (*Client, error) {
 			r.Header.Set(keyHeader, rand.Text())
 		}
 		return nil
-	}))
-	if err != nil {
-		return nil, fmt.Errorf("connect to the API at %s: %w", url, err)
-	}
-	return c, nil
+	})
 }
 
 const keyHeader = "Idempotency-Key"

@@ -17,6 +17,8 @@ import (
 // standing is where the development stack says that it stands: its file stack.json, as far as the demo needs it.
 type standing struct {
 	APIURL      string `json:"api_url"`
+	AgentsURL   string `json:"agents_url"`
+	AgentsCA    string `json:"agents_ca"`
 	UIURL       string `json:"temporal_ui_url"`
 	Namespace   string `json:"namespace"`
 	SecretsFile string `json:"secrets_file"`
@@ -46,7 +48,7 @@ func runDemo(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	return demo.Run(ctx, demo.Config{APIURL: at.APIURL, UIURL: at.UIURL, Namespace: at.Namespace, Secrets: secrets,
+	return demo.Run(ctx, demo.Config{APIURL: at.APIURL, AgentsURL: at.AgentsURL, AgentsCA: at.AgentsCA, UIURL: at.UIURL, Namespace: at.Namespace, Secrets: secrets,
 		Out: os.Stdout, JSON: *asJSON, Styled: styled(os.Stdout)})
 }
 

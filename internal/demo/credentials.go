@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -11,7 +12,7 @@ import (
 
 func (w *person) activation(key string) client.NewActivation {
 	inHand := true
-	return client.NewActivation{LicenseKey: key, LegalName: w.legalName(), ProofingCountry: "US", TokenInHand: &inHand}
+	return client.NewActivation{LicenseKey: key, LegalName: w.legalName(), ProofingCountry: cmp.Or(w.documents, "US"), TokenInHand: &inHand}
 }
 
 func wrongKey(ctx context.Context, p *play) (scene, error) {

@@ -21,6 +21,8 @@ import (
 // Config says which stack to play against, and how to tell of it.
 type Config struct {
 	APIURL    string // without a trailing slash
+	AgentsURL string // where proofing agents are served
+	AgentsCA  string // directory of the authority of their certificates
 	UIURL     string // of the Temporal UI; empty: no links
 	Namespace string // of the lifecycles
 	Secrets   demodata.Secrets
@@ -111,13 +113,15 @@ type play struct {
 	undated      bool    // the stack has no clock to read
 	organization *string // where all of them work
 
-	ada, grace, hedy, katherine *person
+	ada, grace, hedy, katherine, dorothy, emmy *person
 }
 
 // rehearse sees that the stack is there, and hands out the roles.
 func rehearse(ctx context.Context, cfg Config) (*play, error) {
 	p := &play{cfg: cfg, tag: newTag(), sandbox: sandbox{cfg.APIURL}, ada: &person{first: "Ada", middle: "King", last: "Lovelace"},
-		grace: &person{first: "Grace", last: "Hopper"}, hedy: &person{first: "Hedy", last: "Lamarr"}, katherine: &person{first: "Katherine", last: "Johnson"}}
+		grace: &person{first: "Grace", last: "Hopper"}, hedy: &person{first: "Hedy", last: "Lamarr"}, katherine: &person{first: "Katherine", last: "Johnson"},
+		dorothy: &person{first: "Dorothy", last: "Asked", sku: demodata.ProofedSKU}, // the identity provider of the sandbox knows people by their last names
+		emmy:    &person{first: "Emmy", last: "Noether", sku: demodata.ProofedSKU, documents: "DE"}}
 	for role, c := range map[models.Role]**client.Client{models.RoleSupport: &p.support, models.RoleWarehouse: &p.warehouse,
 		models.RoleBilling: &p.billing, models.RoleAuditor: &p.auditor, models.RoleRelyingApp: &p.portal} {
 		key := cfg.Secrets.APIKeys[string(role)]

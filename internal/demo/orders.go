@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -20,7 +21,7 @@ func newOrder(ctx context.Context, w *person, method models.PaymentMethod, card 
 	terms, err := client.Read[client.Disclaimer](w.api.GetCurrentDisclaimer(ctx))
 	home := w.address()
 	order := client.NewOrder{PaymentMethod: method, BillingAddress: home, ShippingAddress: &home, DisclaimerVersion: &terms.Version,
-		Lines: []client.NewOrderLine{{ProductSKU: demodata.HardwareSKU}}}
+		Lines: []client.NewOrderLine{{ProductSKU: cmp.Or(w.sku, demodata.HardwareSKU)}}}
 	if card != "" {
 		order.CardToken = &card
 	}

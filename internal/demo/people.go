@@ -17,6 +17,8 @@ type person struct {
 	first, middle, last     string
 	userID, email, password string
 	api                     *client.Client
+	sku                     string // of what is bought; empty: a token without proofing
+	documents               string // country that proves who it is; empty: US
 
 	order, invoice string // numbers
 	total          models.Money
@@ -28,7 +30,10 @@ type person struct {
 	credential     string
 	expires        time.Time // the end of its term, as it was when it was activated or renewed
 	refund         string
-	spent          string // the last code that was accepted
+	proofing       string
+	session        time.Time // when the live video session begins
+	code           string    // the activation code
+	spent          string    // the last code that was accepted
 }
 
 func (w *person) legalName() string {

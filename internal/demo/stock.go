@@ -12,7 +12,7 @@ import (
 )
 
 // batch is how many tokens a run brings: more than it sells.
-const batch = 5
+const batch = 7
 
 func importTokens(ctx context.Context, p *play) (scene, error) {
 	serials := make([]string, batch)

@@ -94,6 +94,22 @@ var story = []chapter{
 		{"ahead", "Grace reads what time has in store for her credential", everythingAhead},
 		{"what-if", "Billing asks what half a year of grace, instead of one, would do", whatIf},
 	}},
+	{title: "Dorothy proves who she is, by herself", steps: []step{
+		{"dorothy", "Dorothy buys a token with identity proofing", dorothyBegins},
+		{"consent", "She chooses self-service and agrees to its terms", consents},
+		{"identity", "She gives what the identity provider needs to know, and answers its questions", givesIdentity},
+		{"pictures", "She takes pictures of her driver's license with her phone", takesPictures},
+		{"dorothy-register", "Dorothy registers her token", of(dorothy, registerProofed)},
+	}},
+	{title: "Emmy proves who she is, to an agent", passes: true, steps: []step{
+		{"emmy", "Emmy, with documents of another country, buys a token with identity proofing", emmyBegins},
+		{"book", "She chooses a time for a live video session", bookSession},
+		{"reschedule", "Something comes up, and she moves it", moveSession},
+		{"meeting-link", "The session is near", linkArrives},
+		{"pass", "The session takes place", sessionPassed},
+		{"enter-code", "Emmy enters the activation code", entersCode},
+		{"emmy-register", "Emmy registers her token", of(emmy, registerProofed)},
+	}},
 	{title: "Three years pass", passes: true, steps: []step{
 		{"katherine", "Katherine buys a token and uses it", katherineBegins},
 		{"notice", "Thirty days before the end of the term", noticed},

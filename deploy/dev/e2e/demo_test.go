@@ -32,7 +32,7 @@ func demonstrate(t *testing.T, s *stack.Stack) (first, last time.Time) {
 	t.Helper()
 	var out bytes.Buffer
 	began := time.Now()
-	err := demo.Run(t.Context(), demo.Config{APIURL: s.APIURL(), Namespace: stack.Namespace, Secrets: s.Secrets(), Out: &out, JSON: true})
+	err := demo.Run(t.Context(), demo.Config{APIURL: s.APIURL(), AgentsURL: s.Record().AgentsURL, AgentsCA: s.Record().AgentsCA, Namespace: stack.Namespace, Secrets: s.Secrets(), Out: &out, JSON: true})
 	t.Logf("the demonstration took %v", time.Since(began).Round(time.Millisecond))
 	must(t, err)
 	for lines := json.NewDecoder(&out); lines.More(); {
