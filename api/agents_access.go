@@ -67,7 +67,7 @@ func (s *server) authenticateAgent(r *http.Request, op *operation) (caller, erro
 	if err != nil {
 		return caller{}, err
 	}
-	c.agent.Agent, c.agent.session, err = s.Store.AgentBySession(r.Context(), token, c.agent.certificate, s.Clock())
+	c.agent.Agent, c.agent.session, err = s.Store.AgentBySession(r.Context(), token, c.agent.certificate, s.Clock(), s.CodeClock())
 	if err == nil && c.agent.ID != identity.AgentID {
 		err = models.NotAuthenticated.New("the session is another agent's")
 	}

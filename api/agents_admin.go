@@ -127,7 +127,7 @@ func readAgent(id string, a gen.NewAgent) models.Agent {
 func (s *server) viewAgent(a models.Agent) gen.Agent {
 	view := gen.Agent{ID: a.ID, Name: a.Name, Email: a.Email, TimeZone: a.Zone, DailyCapacity: int32(a.DailyCapacity), MayReview: a.MayReview, Enrolled: len(a.SealedTOTP) > 0,
 		CreatedAt: a.CreatedAt, RetiredAt: a.RetiredAt}
-	if a.TOTPLocked != nil && s.Clock().Before(*a.TOTPLocked) {
+	if a.TOTPLocked != nil && s.CodeClock().Before(*a.TOTPLocked) {
 		view.LockedUntil = a.TOTPLocked
 	}
 	return view

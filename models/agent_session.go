@@ -3,6 +3,7 @@ package models
 import "time"
 
 // AgentSession is a session of a proofing agent. It is good together with the client certificate that it was opened with only (PRF-8).
+// Its moments are real ones, in a sandbox too.
 type AgentSession struct {
 	ID          string // as_…
 	AgentID     string

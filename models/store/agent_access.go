@@ -65,12 +65,12 @@ type AgentLogin struct {
 }
 
 // StartAgentSession opens a session by a client certificate and a one-time password, which is good once (PRF-8). It is bound to the certificate; an earlier session of
-// the agent ends. The token is returned here only. at is the vendor's moment, codeAt the real one.
+// the agent ends. The token is returned here only. at is the vendor's moment, codeAt the real one: codes, locks and sessions follow that one, as certificates do.
 //
 // Faults: CertificateNotAccepted, AgentCodeWrong, TooManyTries.
 func (s *Store) StartAgentSession(ctx context.Context, l AgentLogin, opener Opener, at, codeAt time.Time) (models.Secret, models.AgentSession, error) {
 	token := newSecret(agentSessionPrefix)
-	session := models.AgentSession{ID: NewID("as", at), AgentID: l.AgentID, TokenHash: hashSecret(token), Certificate: l.Certificate, CreatedAt: at, SeenAt: at}
+	session := models.AgentSession{ID: NewID("as", at), AgentID: l.AgentID, TokenHash: hashSecret(token), Certificate: l.Certificate, CreatedAt: codeAt, SeenAt: codeAt}
 	err := s.InTx(ctx, func(tx *Store) error {
 		p, err := tx.CurrentPolicy(ctx, at)
 		if err != nil {
@@ -82,7 +82,7 @@ func (s *Store) StartAgentSession(ctx context.Context, l AgentLogin, opener Open
 		if err := tx.endAgentSessions(ctx, l.AgentID, at); err != nil {
 			return err
 		}
-		session.ExpiresAt = at.Add(time.Duration(p.Session.AbsoluteHours) * time.Hour)
+		session.ExpiresAt = codeAt.Add(time.Duration(p.Session.AbsoluteHours) * time.Hour)
 		if err := tx.with(ctx).Create(&session).Error; err != nil {
 			return err
 		}
@@ -112,8 +112,8 @@ func (s *Store) checkAgentCode(ctx context.Context, l AgentLogin, opener Opener,
 		return s.agentRefused(ctx, a.ID, models.CertificateNotAccepted.New("its agent no longer works here"), at)
 	case len(a.SealedTOTP) == 0:
 		return s.agentRefused(ctx, a.ID, models.AgentCodeWrong.New("no second factor is enrolled"), at)
-	case a.TOTPLocked != nil && at.Before(*a.TOTPLocked):
-		return models.TooManyTries.New("").After(a.TOTPLocked.Sub(at))
+	case a.TOTPLocked != nil && codeAt.Before(*a.TOTPLocked):
+		return models.TooManyTries.New("").After(a.TOTPLocked.Sub(codeAt))
 	}
 	seed, err := opener.Open(a.SealedTOTP, models.AgentSecretContext(a.ID))
 	if err != nil {
@@ -125,7 +125,7 @@ func (s *Store) checkAgentCode(ctx context.Context, l AgentLogin, opener Opener,
 	}
 	set := map[string]any{"totp_failures": a.TOTPFailures + 1}
 	if a.TOTPFailures+1 >= p.CodeTries {
-		set["totp_failures"], set["totp_locked"] = 0, at.Add(time.Duration(p.CodeWaitMinutes)*time.Minute)
+		set["totp_failures"], set["totp_locked"] = 0, codeAt.Add(time.Duration(p.CodeWaitMinutes)*time.Minute)
 	}
 	if err := s.setAgentCode(ctx, a.ID, set); err != nil {
 		return err
@@ -148,8 +148,8 @@ func (s *Store) agentRefused(ctx context.Context, agentID string, refusal error,
 }
 
 // AgentBySession returns the agent of a live session, and notes at most once a minute that it is in use. A token that turns up with another certificate was
-// stolen: its session ends. Fault: NotAuthenticated.
-func (s *Store) AgentBySession(ctx context.Context, token models.Secret, certificate []byte, at time.Time) (a models.Agent, session models.AgentSession, err error) {
+// stolen: its session ends. at is the vendor's moment, codeAt the real one. Fault: NotAuthenticated.
+func (s *Store) AgentBySession(ctx context.Context, token models.Secret, certificate []byte, at, codeAt time.Time) (a models.Agent, session models.AgentSession, err error) {
 	if err = s.with(ctx).Where("token_hash = ?", hashSecret(token)).Limit(1).Find(&session).Error; err != nil {
 		return a, session, fault(fmt.Errorf("find an agent's session: %w", err))
 	}
@@ -157,7 +157,7 @@ func (s *Store) AgentBySession(ctx context.Context, token models.Secret, certifi
 	if err != nil {
 		return a, session, err
 	}
-	if session.ID == "" || !session.Live(p.Session, at) {
+	if session.ID == "" || !session.Live(p.Session, codeAt) {
 		return a, models.AgentSession{}, models.NotAuthenticated.New("the session is unknown or has ended")
 	}
 	if subtle.ConstantTimeCompare(session.Certificate, certificate) != 1 {
@@ -169,9 +169,9 @@ func (s *Store) AgentBySession(ctx context.Context, token models.Secret, certifi
 	if a, err = s.Agent(ctx, session.AgentID); err != nil {
 		return a, session, err
 	}
-	if at.Sub(session.SeenAt) >= touchEvery {
-		session.SeenAt = at
-		err = s.with(ctx).Exec("update agent_sessions set seen_at = ? where id = ? and seen_at < ? and ended_at is null", at, session.ID, at).Error
+	if codeAt.Sub(session.SeenAt) >= touchEvery {
+		session.SeenAt = codeAt
+		err = s.with(ctx).Exec("update agent_sessions set seen_at = ? where id = ? and seen_at < ? and ended_at is null", codeAt, session.ID, codeAt).Error
 	}
 	return a, session, fault(err)
 }

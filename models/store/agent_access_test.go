@@ -56,10 +56,13 @@ func TestAgentLogin(t *testing.T) {
 	wantFault(t, err, models.AgentCodeWrong) // too new
 	second, _, err := k.login(k.code(at), at)
 	storetest.Must(t, err)
-	_, _, err = k.st.AgentBySession(t.Context(), token, certificate, at)
+	_, _, err = k.st.AgentBySession(t.Context(), token, certificate, at, at)
 	wantFault(t, err, models.NotAuthenticated) // one session at a time
-	if a, _, err := k.st.AgentBySession(t.Context(), second, certificate, at); err != nil || a.ID != k.agent.ID {
+	if a, _, err := k.st.AgentBySession(t.Context(), second, certificate, at, at); err != nil || a.ID != k.agent.ID {
 		t.Errorf("%s: %v", a.ID, err)
+	}
+	if _, _, err := k.st.AgentBySession(t.Context(), second, certificate, at.AddDate(0, 1, 0), at); err != nil {
+		t.Errorf("a month that a sandbox skips ends the session: %v", err)
 	}
 	if n := query[int](t, k.st, "select count(*) from audit_events where kind = 'agent_session.started' and actor = $1", k.agent.ID); n != 5 {
 		t.Errorf("%d logins are in the trail, want 2 successes and 3 failures", n)
@@ -110,7 +113,7 @@ func TestAgentWithoutAccess(t *testing.T) {
 	storetest.Must(t, err)
 	_, err = k.st.RetireAgent(ctx, k.agent.ID, models.Actor{ID: "test"}, "left", at)
 	storetest.Must(t, err)
-	_, _, err = k.st.AgentBySession(ctx, token, certificate, at)
+	_, _, err = k.st.AgentBySession(ctx, token, certificate, at, at)
 	wantFault(t, err, models.NotAuthenticated)
 	_, _, err = k.login(k.code(at.Add(30*time.Second)), at)
 	wantFault(t, err, models.CertificateNotAccepted)
@@ -127,7 +130,7 @@ func TestAgentSessionEnds(t *testing.T) {
 	}{
 		"with another certificate": {certificate: bytes.Repeat([]byte{8}, 32)},
 		"shown with another certificate before": {do: func(k *counter, token models.Secret, _ models.AgentSession) {
-			if _, _, err := k.st.AgentBySession(k.t.Context(), token, []byte("other"), storetest.At); !errors.Is(err, models.NotAuthenticated) {
+			if _, _, err := k.st.AgentBySession(k.t.Context(), token, []byte("other"), storetest.At, storetest.At); !errors.Is(err, models.NotAuthenticated) {
 				k.t.Fatal(err)
 			}
 		}},
@@ -140,7 +143,7 @@ func TestAgentSessionEnds(t *testing.T) {
 		}},
 		"after twelve hours of use": {after: 12 * time.Hour, do: func(k *counter, token models.Secret, _ models.AgentSession) {
 			for used := 20 * time.Minute; used < 12*time.Hour; used += 20 * time.Minute {
-				_, _, err := k.st.AgentBySession(k.t.Context(), token, certificate, storetest.At.Add(used))
+				_, _, err := k.st.AgentBySession(k.t.Context(), token, certificate, storetest.At.Add(used), storetest.At.Add(used))
 				storetest.Must(k.t, err)
 			}
 		}},
@@ -149,7 +152,7 @@ func TestAgentSessionEnds(t *testing.T) {
 			k := newCounter(t)
 			token, session, err := k.login(k.code(storetest.At), storetest.At)
 			storetest.Must(t, err)
-			if _, _, err := k.st.AgentBySession(t.Context(), token, certificate, storetest.At); err != nil {
+			if _, _, err := k.st.AgentBySession(t.Context(), token, certificate, storetest.At, storetest.At); err != nil {
 				t.Fatal(err)
 			}
 			if c.do != nil {
@@ -159,7 +162,7 @@ func TestAgentSessionEnds(t *testing.T) {
 			if c.certificate != nil {
 				shown = c.certificate
 			}
-			_, _, err = k.st.AgentBySession(t.Context(), token, shown, storetest.At.Add(c.after))
+			_, _, err = k.st.AgentBySession(t.Context(), token, shown, storetest.At.Add(c.after), storetest.At.Add(c.after))
 			wantFault(t, err, models.NotAuthenticated)
 		})
 	}
