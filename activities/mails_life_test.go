@@ -151,15 +151,18 @@ func TestMailsOfALateRenewal(t *testing.T) {
 	last := st.Window.LastRenewal
 	closes := last.Format("2 January 2006, 15:04 MST")
 	card := storetest.PlacedAt(t, b.Store, storetest.Renewal(b.person.ID, models.PayByCard, b.credential), last.Add(-time.Hour))
-	for at, want := range map[time.Time]string{last.Add(-time.Hour): "before " + closes, last: "please do not pay"} {
+	for _, c := range []struct {
+		at   time.Time
+		says string
+	}{{last.Add(-time.Hour), "before " + closes}, {last, "please do not pay"}} {
 		charge, err := b.LiveCharge(t.Context(), card.Number)
 		if err != nil {
 			charge, err = b.NewCharge(t.Context(), card.Number, "pm_other", models.Actor{ID: b.person.ID}, last.Add(-time.Minute))
 		}
 		storetest.Must(t, err)
-		storetest.Must(t, b.ChargeDeclined(t.Context(), charge, card.Number, "declined_by_bank", at))
-		if _, text := p.says(t, b.Store, card.Number, models.NoticeCardDeclined); !strings.Contains(text, want) {
-			t.Errorf("at %v says %s", at, text)
+		storetest.Must(t, b.ChargeDeclined(t.Context(), charge, card.Number, "declined_by_bank", c.at))
+		if _, text := p.says(t, b.Store, card.Number, models.NoticeCardDeclined); !strings.Contains(text, c.says) {
+			t.Errorf("at %v says %s", c.at, text)
 		}
 	}
 
