@@ -18,11 +18,11 @@ import (
 
 var (
 	quoted   = regexp.MustCompile(`'([^']*)'|"([^"]*)"`)
-	variable = regexp.MustCompile(`\$(CREDENTIAL|AUTHENTICATOR|ORDER|REFUND|POLICY)`)
+	variable = regexp.MustCompile(`\$(CREDENTIAL|AUTHENTICATOR|ORDER|REFUND|POLICY|PROOFING)`)
 )
 
 // variables are what a reader puts in.
-var variables = map[string]string{"$CREDENTIAL": "cr_1", "$AUTHENTICATOR": "au_1", "$ORDER": "SO-10042", "$REFUND": "rf_1", "$POLICY": "1"}
+var variables = map[string]string{"$CREDENTIAL": "cr_1", "$AUTHENTICATOR": "au_1", "$ORDER": "SO-10042", "$REFUND": "rf_1", "$POLICY": "1", "$PROOFING": "pc_1"}
 
 // putIn puts in what a reader does.
 func putIn(line string, values map[string]string) string {
@@ -53,6 +53,9 @@ func TestGuideExamples(t *testing.T) {
 		}
 		line = putIn(line, variables)
 		words := strings.Fields(line)
+		for n, w := range words {
+			words[n] = strings.Trim(w, `"`)
+		}
 		i := slices.IndexFunc(words, func(w string) bool { return strings.HasPrefix(w, "$API") })
 		body, withBody := bodyOf(line)
 		method := http.MethodGet

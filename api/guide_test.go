@@ -138,6 +138,7 @@ func TestEnumerations(t *testing.T) {
 		"RefundStatus":      models.Events(models.RefundMachine.States()),
 		"Role":              models.Events(models.Roles()),
 		"AppointmentStatus": models.Events(models.AppointmentMachine.States()),
+		"ProofingStatus":    models.Events(models.ProofingMachine.States()),
 	} {
 		var got []string
 		for _, v := range h.doc.Components.Schemas[name].Value.Enum {
@@ -167,7 +168,8 @@ func TestEventsOfOperations(t *testing.T) {
 	add(models.RefundMachine.Name, append(personal(models.RefundMachine), models.RecordPayoutAction, models.ApplyCreditAction))
 	add("payment", models.Events([]models.PaymentAction{models.ApplyPayment, models.PayOutPayment, models.ApprovePayout}))
 	add(models.CredentialMachine.Name, models.Events([]models.CredentialAction{models.ActionRegisterToken, models.ActionResync, models.ActionSuspend,
-		models.ActionReenable, models.ActionRenew, models.ActionReplace, models.ActionRevoke}))
+		models.ActionReenable, models.ActionRenew, models.ActionReplace, models.ActionRevoke, models.ActionProof}))
+	add(models.ProofingMachine.Name, models.Events(models.ProofingActions()))
 	for _, op := range h.everySpecimen() {
 		for _, event := range eventsOf(op.Operation) {
 			if !known[event] {

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"tokendesk/activities/gateway/proofing/simulator"
 	"tokendesk/activities/gateway/sandbox"
 	"tokendesk/api/gen"
@@ -24,6 +25,7 @@ type bureau struct {
 	token    models.Secret
 	device   *storetest.Device
 	c        models.ProofingCase // as it was opened
+	measured prometheus.Gatherer
 }
 
 func newBureau(t *testing.T, options ...storetest.AccountOption) *bureau {
@@ -36,7 +38,7 @@ func newBureau(t *testing.T, options ...storetest.AccountOption) *bureau {
 		t.Cleanup(b.sandbox.Close)
 		b.provider, err = simulator.New(t.Context(), b.sandbox, simulator.Config{WebhookSecrets: []models.Secret{webhookSecret}, Keyring: c.Keyring, Now: c.Clock})
 		storetest.Must(t, err)
-		c.Identity = b.provider
+		c.Identity, b.measured = b.provider, c.Registry.(*prometheus.Registry)
 	})
 	b.person, b.token = b.house.person(options...)
 	b.c, b.device = storetest.Proofing(t, b.st, b.ring, b.person)
@@ -64,7 +66,7 @@ func (b *bureau) consent() gen.Proofing {
 
 // What people of these tests give. It must be nowhere afterwards (PRF-2).
 var planted = struct {
-	address                     models.Address
+	address                      models.Address
 	birthDate, phone, last4, ssn models.Secret
 }{models.Address{Name: "Quentin Planted", Line1: "4711 Larkspur Terrace", City: "Wenatchee", Region: "WA", PostalCode: "98801", Country: "US"},
 	"1961-07-23", "+15095550142", "6789", "219-45-6789"}
