@@ -103,16 +103,17 @@ func (s *server) BookAppointment(ctx context.Context, r gen.BookAppointmentReque
 	if err != nil {
 		return nil, err
 	}
+	held, err := s.held(ctx, c)
+	switch again := callOf(ctx).resource != ""; {
+	case err != nil:
+		return nil, err
+	case held != nil || again: // an interrupted call under the same key has booked it
+	case c.Status != models.ProofingScheduling:
+		return nil, models.StateForbids.New("the proofing is %s", c.Status).Allowing(s.possible(ctx, c.ID)...)
+	default:
+		return nil, models.HoldExpired.New("no slot is held").Allowing(s.possible(ctx, c.ID)...)
+	}
 	a, err := making(ctx, s, func(tx *store.Store) (models.Appointment, string, error) {
-		held, err := s.held(ctx, c)
-		switch {
-		case err != nil:
-			return models.Appointment{}, "", err
-		case held == nil && c.Status != models.ProofingScheduling:
-			return models.Appointment{}, "", models.StateForbids.New("the proofing is %s", c.Status).Allowing(s.possible(ctx, c.ID)...)
-		case held == nil:
-			return models.Appointment{}, "", models.HoldExpired.New("no slot is held").Allowing(s.possible(ctx, c.ID)...)
-		}
 		a, err := tx.BookAppointment(ctx, store.Booking{CaseID: c.ID, AccountID: callOf(ctx).caller.AccountID, AppointmentID: held.ID,
 			Phone: r.Body.Phone, Email: r.Body.Email, Zone: r.Body.TimeZone}, s.Keyring, s.Clock())
 		return a, a.ID, err
