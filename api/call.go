@@ -67,6 +67,14 @@ func (c caller) sees(accountID string) bool { return c.account == nil || c.accou
 // is reports whether the caller has a role, whichever one it calls under.
 func (c caller) is(r models.Role) bool { return slices.Contains(c.roles, r) }
 
+// loggedInWith is the credential that the caller's session was authenticated with; empty: none.
+func (c caller) loggedInWith() string {
+	if c.session == nil {
+		return ""
+	}
+	return deref(c.session.CredentialID)
+}
+
 // own is the account that a list is narrowed to; empty for staff.
 func (c caller) own() string {
 	if c.account == nil {

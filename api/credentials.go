@@ -146,6 +146,7 @@ func (s *server) viewCredential(ctx context.Context, st models.Standing, by mode
 
 // credentialActions are what the caller can do with a credential, as far as an operation offers it (MGT-1).
 func (s *server) credentialActions(ctx context.Context, st models.Standing, by models.Suspender, at time.Time) []string {
+	st.LoggedIn = callOf(ctx).caller.loggedInWith() == st.Credential.ID
 	return offered(ctx, s, models.CredentialMachine.Name, st.Actions(by, at))
 }
 

@@ -56,7 +56,7 @@ func (s *server) viewLines(ctx context.Context, o models.Order) ([]gen.OrderLine
 	lines := make([]gen.OrderLine, 0, len(o.Lines))
 	for _, l := range o.Lines {
 		line := gen.OrderLine{Position: int32(l.Position), ProductSKU: l.ProductSKU, BeneficiaryID: l.BeneficiaryID,
-			CredentialID: l.CredentialID, ReplacementReason: l.ReplacementReason, Price: models.Money{Minor: l.PriceMinor, Currency: o.Currency}}
+			CredentialID: l.CredentialID, ReplacementReason: l.ReplacementReason, Proofing: l.Proofing, ProofingCountry: l.ProofingCountry, Price: models.Money{Minor: l.PriceMinor, Currency: o.Currency}}
 		if key, ok := newest[l.ID]; ok {
 			line.LicenseKey = &key
 		}

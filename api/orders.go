@@ -13,7 +13,7 @@ import (
 // the engine does not answer, the draft stays and a repeated call goes on with it (ORD-1, OPS-2).
 func (s *server) CreateOrder(ctx context.Context, r gen.CreateOrderRequestObject) (gen.CreateOrderResponseObject, error) {
 	number, err := making(ctx, s, func(tx *store.Store) (string, string, error) {
-		o, err := tx.DraftOrder(ctx, newOrder(callOf(ctx).caller.AccountID, r.Body), s.Clock())
+		o, err := tx.DraftOrder(ctx, newOrder(callOf(ctx).caller, r.Body), s.Clock())
 		return o.Number, o.Number, err
 	}, func(number string) (string, error) { return number, nil })
 	if err != nil {
@@ -36,15 +36,15 @@ func (s *server) CreateOrder(ctx context.Context, r gen.CreateOrderRequestObject
 	return gen.CreateOrder201JSONResponse{Headers: gen.CreateOrder201ResponseHeaders{Location: "/v1/orders/" + number}, Body: o}, nil
 }
 
-func newOrder(buyerID string, b *gen.NewOrder) models.NewOrder {
-	return models.NewOrder{BuyerID: buyerID, PaymentMethod: b.PaymentMethod, PONumber: deref(b.PoNumber), BillingAddress: b.BillingAddress,
+func newOrder(buyer caller, b *gen.NewOrder) models.NewOrder {
+	return models.NewOrder{BuyerID: buyer.AccountID, LoggedInWith: buyer.loggedInWith(), PaymentMethod: b.PaymentMethod, PONumber: deref(b.PoNumber), BillingAddress: b.BillingAddress,
 		ShippingAddress: b.ShippingAddress, DisclaimerVersion: int(deref(b.DisclaimerVersion)), CardPaymentMethod: deref(b.CardToken), Lines: newLines(b.Lines)}
 }
 
 func newLines(lines []gen.NewOrderLine) []models.NewOrderLine {
 	return each(lines, func(l gen.NewOrderLine) models.NewOrderLine {
 		return models.NewOrderLine{ProductSKU: l.ProductSKU, BeneficiaryID: deref(l.BeneficiaryID), CredentialID: deref(l.CredentialID),
-			ReplacementReason: deref(l.ReplacementReason)}
+			ReplacementReason: deref(l.ReplacementReason), ProofingCountry: deref(l.ProofingCountry), RequirementsAcknowledged: deref(l.RequirementsAcknowledged)}
 	})
 }
 

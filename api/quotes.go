@@ -9,7 +9,8 @@ import (
 
 // QuoteOrder says what an order would cost and bring, and what its buyer should know before (REN-1, REN-2, MGT-6).
 func (s *server) QuoteOrder(ctx context.Context, r gen.QuoteOrderRequestObject) (gen.QuoteOrderResponseObject, error) {
-	n := models.NewOrder{BuyerID: callOf(ctx).caller.AccountID, PaymentMethod: deref(r.Body.PaymentMethod), Lines: newLines(r.Body.Lines)}
+	buyer := callOf(ctx).caller
+	n := models.NewOrder{BuyerID: buyer.AccountID, LoggedInWith: buyer.loggedInWith(), PaymentMethod: deref(r.Body.PaymentMethod), Lines: newLines(r.Body.Lines)}
 	q, err := s.Store.QuoteOrder(ctx, n, s.Clock())
 	if err != nil {
 		return nil, err
@@ -19,7 +20,7 @@ func (s *server) QuoteOrder(ctx context.Context, r gen.QuoteOrderRequestObject) 
 
 func viewQuotedLine(l models.QuotedLine) gen.QuotedLine {
 	v := gen.QuotedLine{Position: int32(l.Position), ProductSKU: l.ProductSKU, BeneficiaryID: l.BeneficiaryID, CredentialID: l.CredentialID,
-		Price: l.Price, NewExpiry: l.NewExpiry}
+		Proofing: l.Proofing, Price: l.Price, NewExpiry: l.NewExpiry}
 	if l.Warranty {
 		v.Warranty = &l.Warranty
 	}

@@ -44,8 +44,31 @@ func (s *server) EndCurrentSession(ctx context.Context, _ gen.EndCurrentSessionR
 	return gen.EndCurrentSession204Response{}, nil
 }
 
+// ElevateSession raises the strength of the session that calls with a one-time password (LOG-2). The code is verified in a transaction of its own, as
+// for relying applications; the session is raised in the one that remembers the call.
+func (s *server) ElevateSession(ctx context.Context, r gen.ElevateSessionRequestObject) (gen.ElevateSessionResponseObject, error) {
+	c := callOf(ctx)
+	var proven string
+	if c.resource == "" { // else an interrupted call under the same key has raised it
+		var err error
+		proven, err = s.Store.ProveCredential(ctx, store.Elevation{AccountID: c.caller.AccountID, CredentialID: deref(r.Body.CredentialID), Code: r.Body.Code},
+			s.Keyring, s.Clock(), s.CodeClock())
+		if err != nil {
+			return nil, err
+		}
+	}
+	session, err := making(ctx, s, func(tx *store.Store) (models.Session, string, error) {
+		session, err := tx.RaiseSession(ctx, c.caller.session.ID, proven, s.Clock())
+		return session, session.ID, err
+	}, func(string) (models.Session, error) { return *c.caller.session, nil })
+	if err != nil {
+		return nil, err
+	}
+	return gen.ElevateSession200JSONResponse{Body: viewSession(session, *c.caller.account, c.caller.roles)}, nil
+}
+
 func viewSession(s models.Session, a models.Account, roles []models.Role) gen.Session {
-	v := gen.Session{ID: s.ID, AccountID: s.AccountID, Roles: roles, Strength: s.Strength, Level: int32(s.Level), CreatedAt: s.CreatedAt}
+	v := gen.Session{ID: s.ID, AccountID: s.AccountID, Roles: roles, Strength: s.Strength, Level: int32(s.Level), CredentialID: s.CredentialID, CreatedAt: s.CreatedAt}
 	if a.MustChangePassword {
 		v.MustChangePassword = &a.MustChangePassword
 	}

@@ -108,8 +108,10 @@ type Session struct {
 	Strength  Strength
 	Level     int       // of the credential that the session was authenticated with, 2 or 3; 0 for a password
 	CreatedAt time.Time `gorm:"autoCreateTime:false"`
-	SeenAt    time.Time
-	EndedAt   *time.Time
+	// CredentialID is the credential that the session was authenticated with; nil for a password.
+	CredentialID *string
+	SeenAt       time.Time
+	EndedAt      *time.Time
 }
 
 // Live reports whether the session may still be used at the moment, by the policy's idle and absolute limits.

@@ -16,6 +16,7 @@ const (
 	ActionRenew         CredentialAction = "renew"
 	ActionReplace       CredentialAction = "replace"
 	ActionRevoke        CredentialAction = "revoke"
+	ActionUpgrade       CredentialAction = "upgrade_proofing" // (PRF-10)
 )
 
 // Suspender says in whose name a suspension or revocation is commanded.
@@ -95,6 +96,9 @@ type Standing struct {
 	Replacing  bool // a replacement is ordered and its token not registered yet
 	Renewing   bool // an order that renews it is not done yet
 	Elsewhere  bool // the person's live hardware token is bound to another credential (MGT-5)
+	Proofing   bool // the proofing of its holder goes on
+	Upgrading  bool // an order to have its holder proofed is not done yet
+	LoggedIn   bool // whoever asks is its holder, in a session that was authenticated with it
 	NeedsReset bool // its token was resynchronized with too many wrong pairs: support comes first (MGT-2)
 }
 
@@ -119,15 +123,23 @@ func (s Standing) Actions(by Suspender, at time.Time) []CredentialAction {
 	admin, live := by == ByAdministrator, LiveToken(s.Bound)
 	shown := s.Displayed(at)
 	may(ActionApprove, c.Phase == PendingApproval && admin)
-	may(ActionProof, c.Phase == PendingProofing && shown == ShownPendingActivation)
-	may(ActionRegisterToken, c.Phase == PendingRegistration && shown == ShownPendingActivation && live == nil && !s.Elsewhere)
+	usable := shown == ShownPendingActivation || shown == ShownActive || shown == ShownLocked
+	may(ActionProof, usable && (c.Phase == PendingProofing || s.Proofing && c.Level == 2))
+	may(ActionRegisterToken, usable && s.registers() && live == nil && !s.Elsewhere)
 	may(ActionResync, live != nil && !s.NeedsReset && (shown == ShownActive || shown == ShownLocked))
 	may(ActionSuspend, c.SuspendedAt == nil || admin && c.SuspendedBy != nil && *c.SuspendedBy == BySubscriber)
 	may(ActionReenable, c.SuspendedAt != nil && (admin || *c.SuspendedBy == BySubscriber))
 	may(ActionRenew, s.Window.Open(at) && !s.Renewing)
 	may(ActionReplace, live != nil && !s.Replacing && at.Before(c.ExpiresAt))
+	may(ActionUpgrade, s.LoggedIn && c.Level == 2 && shown == ShownActive && !s.Proofing && !s.Upgrading)
 	may(ActionRevoke, true)
 	return out
+}
+
+// registers reports whether the credential waits for a token: its first one, or the replacement of one that was revoked beside another
+// authenticator (PRF-11).
+func (s Standing) registers() bool {
+	return s.Credential.Phase == PendingRegistration || s.Credential.Phase == CredentialActive && s.Replacing
 }
 
 // LiveToken returns the hardware token that is bound and not revoked, nil where there is none.

@@ -91,9 +91,13 @@ type OrderLine struct {
 	ProductSKU    string
 	BeneficiaryID string // the account that the line is bought for
 	PriceMinor    int64
-	// CredentialID is the credential that the line renews, or whose token it replaces.
+	// CredentialID is the credential that the line renews, whose token it replaces, or whose holder it has proofed.
 	CredentialID      *string
 	ReplacementReason *ReplacementReason // of a replacement
+
+	Proofing                 *OrderedProofing // of a line that is about proofing
+	ProofingCountry          *string          // of an upgrade: whose documents prove the identity, ISO 3166-1 alpha-2
+	RequirementsAcknowledged bool             // of an upgrade (PRF-10)
 }
 
 // NewOrder is what a buyer asks for (ORD-1).
@@ -105,6 +109,7 @@ type NewOrder struct {
 	ShippingAddress   *Address // needed when something ships
 	DisclaimerVersion int      // the version that the buyer accepted; 0: none
 	CardPaymentMethod Secret   // the provider's token for the card; needed when paid by card
+	LoggedInWith      string   // the credential that the buyer's session was authenticated with; empty: none
 	Lines             []NewOrderLine
 }
 
@@ -112,8 +117,11 @@ type NewOrder struct {
 type NewOrderLine struct {
 	ProductSKU        string
 	BeneficiaryID     string
-	CredentialID      string            // of a renewal or a replacement
+	CredentialID      string            // of a renewal, a replacement or a proofing
 	ReplacementReason ReplacementReason // of a replacement
+
+	ProofingCountry          string // of a proofing upgrade
+	RequirementsAcknowledged bool   // of a proofing upgrade: what it takes to be proofed was read (PRF-10)
 }
 
 // CancelReason says why an order was cancelled; a code, so that no personal data enters the engine.

@@ -28,6 +28,7 @@ type QuotedLine struct {
 	BeneficiaryID string
 	CredentialID  *string
 	Price         Money
+	Proofing      *OrderedProofing
 	Warranty      bool       // a replacement that is free because the warranty covers it (MGT-6)
 	NewExpiry     *time.Time // of a renewal
 	Warnings      []Warning

@@ -46,3 +46,32 @@ func (r VerificationResult) Next() string {
 	}
 	return ""
 }
+
+// WhyUnproven is why a credential's code is not accepted, as its holder is told (LOG-8).
+func WhyUnproven(c Credential, reason VerificationResult) *Fault {
+	switch reason {
+	case ResultLocked:
+		return TokenLocked.New("")
+	case ResultSuspended, ResultExpired:
+		switch {
+		case c.SuspendedBy != nil && *c.SuspendedBy == ByAdministrator:
+			return SuspendedByAdministrator.New("")
+		case c.SuspendedBy != nil:
+			return SuspendedByHolder.New("")
+		case c.TermSuspendedAt != nil:
+			return SuspendedByTime.New("")
+		}
+		return CredentialIsExpired.New("")
+	case ResultPendingApproval:
+		return CredentialNotApproved.New("")
+	case ResultPending:
+		if c.Phase == PendingProofing {
+			return CredentialNotProofed.New("")
+		}
+		return CredentialNotRegistered.New("")
+	}
+	if c.Phase == CredentialRevoked {
+		return CredentialIsRevoked.New("")
+	}
+	return NoLiveToken.New("")
+}

@@ -1025,6 +1025,13 @@ type DocumentIssuer = string
 // DocumentType defines model for DocumentType.
 type DocumentType = identitydocs.Type
 
+// Elevation defines model for Elevation.
+type Elevation struct {
+	// Code A one-time password of the token.
+	Code         string  `json:"code"`
+	CredentialID *string `json:"credential_id,omitempty"`
+}
+
 // ExpectedReturn defines model for ExpectedReturn.
 type ExpectedReturn struct {
 	// Back It has come back.
@@ -1260,12 +1267,18 @@ type NewOrderLine struct {
 	// BeneficiaryID The account that it is for; of the buyer's organization. The buyer, where nothing is said.
 	BeneficiaryID *string `json:"beneficiary_id,omitempty"`
 
-	// CredentialID Of a renewal or a replacement: the credential that it is for.
+	// CredentialID Of a renewal, a replacement or a proofing upgrade: the credential that it is for.
 	CredentialID *string `json:"credential_id,omitempty"`
 	ProductSKU   string  `json:"product_sku"`
 
+	// ProofingCountry Of a proofing upgrade: whose documents prove the identity.
+	ProofingCountry *string `json:"proofing_country,omitempty"`
+
 	// ReplacementReason Why a token is replaced. The first three are free within the warranty.
 	ReplacementReason *ReplacementReason `json:"replacement_reason,omitempty"`
+
+	// RequirementsAcknowledged Of a proofing upgrade: what it takes to be proofed was read.
+	RequirementsAcknowledged *bool `json:"requirements_acknowledged,omitempty"`
 }
 
 // NewOrderQuote defines model for NewOrderQuote.
@@ -1440,7 +1453,7 @@ type Notice struct {
 	Kind   string     `json:"kind"`
 	SentAt *time.Time `json:"sent_at,omitempty"`
 
-	// Status `sent`: the mail server took it; `bounced`: it came back.
+	// Status `sent`: the mail server took it; `bounced`: it came back; `withdrawn`: not sent, because what it says was true no more.
 	Status models.NoticeStatus `json:"status"`
 }
 
@@ -1484,7 +1497,7 @@ type Order struct {
 type OrderLine struct {
 	BeneficiaryID string `json:"beneficiary_id"`
 
-	// CredentialID That it renews or whose token it replaces.
+	// CredentialID That it renews, whose token it replaces, or whose holder it has proofed.
 	CredentialID *string `json:"credential_id,omitempty"`
 
 	// LicenseKey The newest key of a line. The key itself is in the mail and nowhere else.
@@ -1492,6 +1505,12 @@ type OrderLine struct {
 	Position   int32       `json:"position"`
 	Price      Money       `json:"price"`
 	ProductSKU string      `json:"product_sku"`
+
+	// Proofing What is bought of proofing: that of a credential in use, or another attempt once the included ones are used up.
+	Proofing *OrderedProofing `json:"proofing,omitempty"`
+
+	// ProofingCountry Of an upgrade: whose documents prove the identity.
+	ProofingCountry *string `json:"proofing_country,omitempty"`
 
 	// ReplacementReason Why a token is replaced. The first three are free within the warranty.
 	ReplacementReason *ReplacementReason `json:"replacement_reason,omitempty"`
@@ -1543,6 +1562,9 @@ type OrderWarning struct {
 	// Position Of the line.
 	Position int32 `json:"position"`
 }
+
+// OrderedProofing What is bought of proofing: that of a credential in use, or another attempt once the included ones are used up.
+type OrderedProofing = models.OrderedProofing
 
 // Parcel defines model for Parcel.
 type Parcel struct {
@@ -2033,6 +2055,9 @@ type QuotedLine struct {
 	Price      Money      `json:"price"`
 	ProductSKU string     `json:"product_sku"`
 
+	// Proofing What is bought of proofing: that of a credential in use, or another attempt once the included ones are used up.
+	Proofing *OrderedProofing `json:"proofing,omitempty"`
+
 	// Warranty Free because the warranty covers it.
 	Warranty *bool `json:"warranty,omitempty"`
 }
@@ -2244,7 +2269,10 @@ type SelfServiceTerms struct {
 type Session struct {
 	AccountID string    `json:"account_id"`
 	CreatedAt time.Time `json:"created_at"`
-	ID        string    `json:"id"`
+
+	// CredentialID That the session was authenticated with.
+	CredentialID *string `json:"credential_id,omitempty"`
+	ID           string  `json:"id"`
 
 	// Level 2 not proofed, 3 proofed; 0 with a password only.
 	Level int32 `json:"level"`
@@ -3099,6 +3127,12 @@ type AdvanceSandboxClockParams struct {
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
+// ElevateSessionParams defines parameters for ElevateSession.
+type ElevateSessionParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
 // ListShipmentsParams defines parameters for ListShipments.
 type ListShipmentsParams struct {
 	Status *ShipmentStatus `form:"status,omitempty" json:"status,omitempty"`
@@ -3358,6 +3392,9 @@ type RejectRefundJSONRequestBody = Reason
 
 // AdvanceSandboxClockJSONRequestBody defines body for AdvanceSandboxClock for application/json ContentType.
 type AdvanceSandboxClockJSONRequestBody = ClockAdvance
+
+// ElevateSessionJSONRequestBody defines body for ElevateSession for application/json ContentType.
+type ElevateSessionJSONRequestBody = Elevation
 
 // CreateSessionJSONRequestBody defines body for CreateSession for application/json ContentType.
 type CreateSessionJSONRequestBody = NewSession
@@ -4002,7 +4039,7 @@ type ClientInterface interface {
 
 	// CreateOrderWithBody Place an order
 	//
-	// Buys, renews or replaces: a line that names a `credential_id` renews that credential or replaces its token, and an organization's administrator may renew for others and oneself in one order. `warnings` say what the buyer may not have meant. Answers with the sales-order number at once. An order by invoice waits for the money: no license key exists before the invoice is paid in full. A card is authorized and captured after the answer; follow the order to see how that went. If the answer is 503 the order was recorded, and the same call under the same key goes on with it.
+	// Buys, renews, replaces or has proofed: a line that names a `credential_id` renews that credential, replaces its token, or has its holder's identity proofed, and an organization's administrator may renew for others and oneself in one order. `warnings` say what the buyer may not have meant. Answers with the sales-order number at once. An order by invoice waits for the money: no license key exists before the invoice is paid in full. A card is authorized and captured after the answer; follow the order to see how that went. If the answer is 503 the order was recorded, and the same call under the same key goes on with it.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -4011,7 +4048,7 @@ type ClientInterface interface {
 
 	// CreateOrder Place an order
 	//
-	// Buys, renews or replaces: a line that names a `credential_id` renews that credential or replaces its token, and an organization's administrator may renew for others and oneself in one order. `warnings` say what the buyer may not have meant. Answers with the sales-order number at once. An order by invoice waits for the money: no license key exists before the invoice is paid in full. A card is authorized and captured after the answer; follow the order to see how that went. If the answer is 503 the order was recorded, and the same call under the same key goes on with it.
+	// Buys, renews, replaces or has proofed: a line that names a `credential_id` renews that credential, replaces its token, or has its holder's identity proofed, and an organization's administrator may renew for others and oneself in one order. `warnings` say what the buyer may not have meant. Answers with the sales-order number at once. An order by invoice waits for the money: no license key exists before the invoice is paid in full. A card is authorized and captured after the answer; follow the order to see how that went. If the answer is 503 the order was recorded, and the same call under the same key goes on with it.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -4708,6 +4745,24 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /v1/sandbox/clock/advance (the `AdvanceSandboxClock` operationId).
 	AdvanceSandboxClock(ctx context.Context, params *AdvanceSandboxClockParams, body AdvanceSandboxClockJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ElevateSessionWithBody Raise the strength of the session with a one-time password, without logging out
+	//
+	// Takes a one-time password of the caller's own credential, the one with the live token where none is named. The session then has the strength `hardware_otp` and that credential's level. A code is accepted once; wrong ones count, and lock the token. Every refusal says what helps.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /v1/session/elevate (the `ElevateSession` operationId).
+	ElevateSessionWithBody(ctx context.Context, params *ElevateSessionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// ElevateSession Raise the strength of the session with a one-time password, without logging out
+	//
+	// Takes a one-time password of the caller's own credential, the one with the live token where none is named. The session then has the strength `hardware_otp` and that credential's level. A code is accepted once; wrong ones count, and lock the token. Every refusal says what helps.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /v1/session/elevate (the `ElevateSession` operationId).
+	ElevateSession(ctx context.Context, params *ElevateSessionParams, body ElevateSessionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// CreateSessionWithBody Log in
 	//
@@ -6219,7 +6274,7 @@ func (c *Client) ListOrders(ctx context.Context, params *ListOrdersParams, reqEd
 
 // CreateOrderWithBody Place an order
 //
-// Buys, renews or replaces: a line that names a `credential_id` renews that credential or replaces its token, and an organization's administrator may renew for others and oneself in one order. `warnings` say what the buyer may not have meant. Answers with the sales-order number at once. An order by invoice waits for the money: no license key exists before the invoice is paid in full. A card is authorized and captured after the answer; follow the order to see how that went. If the answer is 503 the order was recorded, and the same call under the same key goes on with it.
+// Buys, renews, replaces or has proofed: a line that names a `credential_id` renews that credential, replaces its token, or has its holder's identity proofed, and an organization's administrator may renew for others and oneself in one order. `warnings` say what the buyer may not have meant. Answers with the sales-order number at once. An order by invoice waits for the money: no license key exists before the invoice is paid in full. A card is authorized and captured after the answer; follow the order to see how that went. If the answer is 503 the order was recorded, and the same call under the same key goes on with it.
 //
 // Takes any type of body and a specified content type.
 //
@@ -6238,7 +6293,7 @@ func (c *Client) CreateOrderWithBody(ctx context.Context, params *CreateOrderPar
 
 // CreateOrder Place an order
 //
-// Buys, renews or replaces: a line that names a `credential_id` renews that credential or replaces its token, and an organization's administrator may renew for others and oneself in one order. `warnings` say what the buyer may not have meant. Answers with the sales-order number at once. An order by invoice waits for the money: no license key exists before the invoice is paid in full. A card is authorized and captured after the answer; follow the order to see how that went. If the answer is 503 the order was recorded, and the same call under the same key goes on with it.
+// Buys, renews, replaces or has proofed: a line that names a `credential_id` renews that credential, replaces its token, or has its holder's identity proofed, and an organization's administrator may renew for others and oneself in one order. `warnings` say what the buyer may not have meant. Answers with the sales-order number at once. An order by invoice waits for the money: no license key exists before the invoice is paid in full. A card is authorized and captured after the answer; follow the order to see how that went. If the answer is 503 the order was recorded, and the same call under the same key goes on with it.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -7806,6 +7861,44 @@ func (c *Client) AdvanceSandboxClockWithBody(ctx context.Context, params *Advanc
 // Corresponds with POST /v1/sandbox/clock/advance (the `AdvanceSandboxClock` operationId).
 func (c *Client) AdvanceSandboxClock(ctx context.Context, params *AdvanceSandboxClockParams, body AdvanceSandboxClockJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewAdvanceSandboxClockRequest(c.Server, params, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ElevateSessionWithBody Raise the strength of the session with a one-time password, without logging out
+//
+// Takes a one-time password of the caller's own credential, the one with the live token where none is named. The session then has the strength `hardware_otp` and that credential's level. A code is accepted once; wrong ones count, and lock the token. Every refusal says what helps.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /v1/session/elevate (the `ElevateSession` operationId).
+func (c *Client) ElevateSessionWithBody(ctx context.Context, params *ElevateSessionParams, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewElevateSessionRequestWithBody(c.Server, params, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// ElevateSession Raise the strength of the session with a one-time password, without logging out
+//
+// Takes a one-time password of the caller's own credential, the one with the live token where none is named. The session then has the strength `hardware_otp` and that credential's level. A code is accepted once; wrong ones count, and lock the token. Every refusal says what helps.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /v1/session/elevate (the `ElevateSession` operationId).
+func (c *Client) ElevateSession(ctx context.Context, params *ElevateSessionParams, body ElevateSessionJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewElevateSessionRequest(c.Server, params, body)
 	if err != nil {
 		return nil, err
 	}
@@ -13671,6 +13764,59 @@ func NewAdvanceSandboxClockRequestWithBody(server string, params *AdvanceSandbox
 	}
 
 	operationPath := fmt.Sprintf("/v1/sandbox/clock/advance")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	if params != nil {
+
+		var headerParam0 string
+
+		headerParam0, err = runtime.StyleParamWithOptions("simple", false, "Idempotency-Key", params.IdempotencyKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationHeader, Type: "string", Format: ""})
+		if err != nil {
+			return nil, err
+		}
+
+		req.Header.Set("Idempotency-Key", headerParam0)
+
+	}
+
+	return req, nil
+}
+
+// NewElevateSessionRequest calls the generic ElevateSession builder with application/json body
+func NewElevateSessionRequest(server string, params *ElevateSessionParams, body ElevateSessionJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewElevateSessionRequestWithBody(server, params, "application/json", bodyReader)
+}
+
+// NewElevateSessionRequestWithBody constructs an http.Request for the ElevateSession method, with any body, and a specified content type
+func NewElevateSessionRequestWithBody(server string, params *ElevateSessionParams, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/v1/session/elevate")
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}

@@ -1025,6 +1025,13 @@ type DocumentIssuer = string
 // DocumentType defines model for DocumentType.
 type DocumentType = identitydocs.Type
 
+// Elevation defines model for Elevation.
+type Elevation struct {
+	// Code A one-time password of the token.
+	Code         models.Secret `json:"code"`
+	CredentialID *string       `json:"credential_id,omitempty"`
+}
+
 // ExpectedReturn defines model for ExpectedReturn.
 type ExpectedReturn struct {
 	// Back It has come back.
@@ -1260,12 +1267,18 @@ type NewOrderLine struct {
 	// BeneficiaryID The account that it is for; of the buyer's organization. The buyer, where nothing is said.
 	BeneficiaryID *string `json:"beneficiary_id,omitempty"`
 
-	// CredentialID Of a renewal or a replacement: the credential that it is for.
+	// CredentialID Of a renewal, a replacement or a proofing upgrade: the credential that it is for.
 	CredentialID *string `json:"credential_id,omitempty"`
 	ProductSKU   string  `json:"product_sku"`
 
+	// ProofingCountry Of a proofing upgrade: whose documents prove the identity.
+	ProofingCountry *string `json:"proofing_country,omitempty"`
+
 	// ReplacementReason Why a token is replaced. The first three are free within the warranty.
 	ReplacementReason *ReplacementReason `json:"replacement_reason,omitempty"`
+
+	// RequirementsAcknowledged Of a proofing upgrade: what it takes to be proofed was read.
+	RequirementsAcknowledged *bool `json:"requirements_acknowledged,omitempty"`
 }
 
 // NewOrderQuote defines model for NewOrderQuote.
@@ -1484,7 +1497,7 @@ type Order struct {
 type OrderLine struct {
 	BeneficiaryID string `json:"beneficiary_id"`
 
-	// CredentialID That it renews or whose token it replaces.
+	// CredentialID That it renews, whose token it replaces, or whose holder it has proofed.
 	CredentialID *string `json:"credential_id,omitempty"`
 
 	// LicenseKey The newest key of a line. The key itself is in the mail and nowhere else.
@@ -1492,6 +1505,12 @@ type OrderLine struct {
 	Position   int32       `json:"position"`
 	Price      Money       `json:"price"`
 	ProductSKU string      `json:"product_sku"`
+
+	// Proofing What is bought of proofing: that of a credential in use, or another attempt once the included ones are used up.
+	Proofing *OrderedProofing `json:"proofing,omitempty"`
+
+	// ProofingCountry Of an upgrade: whose documents prove the identity.
+	ProofingCountry *string `json:"proofing_country,omitempty"`
 
 	// ReplacementReason Why a token is replaced. The first three are free within the warranty.
 	ReplacementReason *ReplacementReason `json:"replacement_reason,omitempty"`
@@ -1543,6 +1562,9 @@ type OrderWarning struct {
 	// Position Of the line.
 	Position int32 `json:"position"`
 }
+
+// OrderedProofing What is bought of proofing: that of a credential in use, or another attempt once the included ones are used up.
+type OrderedProofing = models.OrderedProofing
 
 // Parcel defines model for Parcel.
 type Parcel struct {
@@ -2033,6 +2055,9 @@ type QuotedLine struct {
 	Price      Money      `json:"price"`
 	ProductSKU string     `json:"product_sku"`
 
+	// Proofing What is bought of proofing: that of a credential in use, or another attempt once the included ones are used up.
+	Proofing *OrderedProofing `json:"proofing,omitempty"`
+
 	// Warranty Free because the warranty covers it.
 	Warranty *bool `json:"warranty,omitempty"`
 }
@@ -2244,7 +2269,10 @@ type SelfServiceTerms struct {
 type Session struct {
 	AccountID string    `json:"account_id"`
 	CreatedAt time.Time `json:"created_at"`
-	ID        string    `json:"id"`
+
+	// CredentialID That the session was authenticated with.
+	CredentialID *string `json:"credential_id,omitempty"`
+	ID           string  `json:"id"`
 
 	// Level 2 not proofed, 3 proofed; 0 with a password only.
 	Level int32 `json:"level"`
@@ -3099,6 +3127,12 @@ type AdvanceSandboxClockParams struct {
 	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
 }
 
+// ElevateSessionParams defines parameters for ElevateSession.
+type ElevateSessionParams struct {
+	// IdempotencyKey The caller's own name for this call, unique for each new call; a UUID does well.
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key"`
+}
+
 // ListShipmentsParams defines parameters for ListShipments.
 type ListShipmentsParams struct {
 	Status *ShipmentStatus `form:"status,omitempty" json:"status,omitempty"`
@@ -3325,6 +3359,9 @@ type RejectRefundJSONRequestBody = Reason
 
 // AdvanceSandboxClockJSONRequestBody defines body for AdvanceSandboxClock for application/json ContentType.
 type AdvanceSandboxClockJSONRequestBody = ClockAdvance
+
+// ElevateSessionJSONRequestBody defines body for ElevateSession for application/json ContentType.
+type ElevateSessionJSONRequestBody = Elevation
 
 // CreateSessionJSONRequestBody defines body for CreateSession for application/json ContentType.
 type CreateSessionJSONRequestBody = NewSession
@@ -3661,6 +3698,9 @@ type ServerInterface interface {
 	// AdvanceSandboxClock Let time pass, in a sandbox
 	// (POST /v1/sandbox/clock/advance)
 	AdvanceSandboxClock(c *gin.Context, params AdvanceSandboxClockParams)
+	// ElevateSession Raise the strength of the session with a one-time password, without logging out
+	// (POST /v1/session/elevate)
+	ElevateSession(c *gin.Context, params ElevateSessionParams)
 	// CreateSession Log in
 	// (POST /v1/sessions)
 	CreateSession(c *gin.Context)
@@ -7583,6 +7623,49 @@ func (siw *ServerInterfaceWrapper) AdvanceSandboxClock(c *gin.Context) {
 	siw.Handler.AdvanceSandboxClock(c, params)
 }
 
+// ElevateSession operation middleware
+func (siw *ServerInterfaceWrapper) ElevateSession(c *gin.Context) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ElevateSessionParams
+
+	headers := c.Request.Header
+
+	// ------------- Required header parameter "Idempotency-Key" -------------
+	if valueList, found := headers[http.CanonicalHeaderKey("Idempotency-Key")]; found {
+		var IdempotencyKey IdempotencyKey
+		n := len(valueList)
+		if n != 1 {
+			siw.ErrorHandler(c, fmt.Errorf("Expected one value for Idempotency-Key, got %d", n), http.StatusBadRequest)
+			return
+		}
+
+		err = runtime.BindStyledParameterWithOptions("simple", "Idempotency-Key", valueList[0], &IdempotencyKey, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationHeader, Explode: false, Required: true, Type: "string", Format: ""})
+		if err != nil {
+			siw.ErrorHandler(c, fmt.Errorf("Invalid format for parameter Idempotency-Key: %w", err), http.StatusBadRequest)
+			return
+		}
+
+		params.IdempotencyKey = IdempotencyKey
+
+	} else {
+		siw.ErrorHandler(c, fmt.Errorf("Header parameter Idempotency-Key is required, but not found"), http.StatusBadRequest)
+		return
+	}
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		middleware(c)
+		if c.IsAborted() {
+			return
+		}
+	}
+
+	siw.Handler.ElevateSession(c, params)
+}
+
 // CreateSession operation middleware
 func (siw *ServerInterfaceWrapper) CreateSession(c *gin.Context) {
 
@@ -8269,6 +8352,7 @@ func RegisterHandlersWithOptions(router gin.IRouter, si ServerInterface, options
 	router.POST(options.BaseURL+"/v1/sessions", wrapper.CreateSession)
 	router.DELETE(options.BaseURL+"/v1/sessions/current", wrapper.EndCurrentSession)
 	router.GET(options.BaseURL+"/v1/sessions/current", wrapper.GetCurrentSession)
+	router.POST(options.BaseURL+"/v1/session/elevate", wrapper.ElevateSession)
 	router.POST(options.BaseURL+"/v1/accounts", wrapper.CreateAccount)
 	router.GET(options.BaseURL+"/v1/accounts/me", wrapper.GetOwnAccount)
 	router.PUT(options.BaseURL+"/v1/accounts/me/password", wrapper.ChangePassword)
@@ -14829,6 +14913,88 @@ func (response AdvanceSandboxClockdefaultApplicationProblemPlusJSONResponse) Vis
 	return err
 }
 
+type ElevateSessionRequestObject struct {
+	Params ElevateSessionParams
+	Body   *ElevateSessionJSONRequestBody
+}
+
+type ElevateSessionResponseObject interface {
+	VisitElevateSessionResponse(w http.ResponseWriter) error
+}
+
+type ElevateSession200ResponseHeaders struct {
+	IdempotencyReplayed *string
+}
+
+type ElevateSession200JSONResponse struct {
+	Body    Session
+	Headers ElevateSession200ResponseHeaders
+}
+
+func (response ElevateSession200JSONResponse) VisitElevateSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if response.Headers.IdempotencyReplayed != nil {
+		w.Header().Set("Idempotency-Replayed", fmt.Sprint(*response.Headers.IdempotencyReplayed))
+	}
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ElevateSession409ApplicationProblemPlusJSONResponse struct {
+	ConflictApplicationProblemPlusJSONResponse
+}
+
+func (response ElevateSession409ApplicationProblemPlusJSONResponse) VisitElevateSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(409)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ElevateSession422ApplicationProblemPlusJSONResponse struct {
+	RefusedApplicationProblemPlusJSONResponse
+}
+
+func (response ElevateSession422ApplicationProblemPlusJSONResponse) VisitElevateSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(422)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ElevateSessiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ElevateSessiondefaultApplicationProblemPlusJSONResponse) VisitElevateSessionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type CreateSessionRequestObject struct {
 	Body *CreateSessionJSONRequestBody
 }
@@ -16087,6 +16253,9 @@ type StrictServerInterface interface {
 	// AdvanceSandboxClock Let time pass, in a sandbox
 	// (POST /v1/sandbox/clock/advance)
 	AdvanceSandboxClock(ctx context.Context, request AdvanceSandboxClockRequestObject) (AdvanceSandboxClockResponseObject, error)
+	// ElevateSession Raise the strength of the session with a one-time password, without logging out
+	// (POST /v1/session/elevate)
+	ElevateSession(ctx context.Context, request ElevateSessionRequestObject) (ElevateSessionResponseObject, error)
 	// CreateSession Log in
 	// (POST /v1/sessions)
 	CreateSession(ctx context.Context, request CreateSessionRequestObject) (CreateSessionResponseObject, error)
@@ -19796,6 +19965,50 @@ func (sh *strictHandler) AdvanceSandboxClock(ctx *gin.Context, params AdvanceSan
 		sh.options.HandlerErrorFunc(ctx, err)
 	} else if validResponse, ok := response.(AdvanceSandboxClockResponseObject); ok {
 		if err := validResponse.VisitAdvanceSandboxClockResponse(ctx.Writer); err != nil {
+			sh.options.ResponseErrorHandlerFunc(ctx, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(ctx, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ElevateSession operation middleware
+func (sh *strictHandler) ElevateSession(ctx *gin.Context, params ElevateSessionParams) {
+	var request ElevateSessionRequestObject
+
+	request.Params = params
+
+	var body ElevateSessionJSONRequestBody
+	var err error
+	// A request validator built on kin-openapi's openapi3filter with
+	// KeepValidatedValue leaves the value it validated on the body. Bind
+	// that value, matching member names exactly, so the handler receives
+	// what was validated instead of a second, case-insensitive decode.
+	if vb, ok := ctx.Request.Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+		err = ctx.ShouldBindJSON(&body)
+	} else if binding.Validator != nil {
+		// ShouldBindJSON runs the struct validator after decoding; keep that.
+		err = binding.Validator.ValidateStruct(&body)
+	}
+	if err != nil {
+		sh.options.RequestErrorHandlerFunc(ctx, err)
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx *gin.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ElevateSession(ctx, request.(ElevateSessionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ElevateSession")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		sh.options.HandlerErrorFunc(ctx, err)
+	} else if validResponse, ok := response.(ElevateSessionResponseObject); ok {
+		if err := validResponse.VisitElevateSessionResponse(ctx.Writer); err != nil {
 			sh.options.ResponseErrorHandlerFunc(ctx, err)
 		}
 	} else if response != nil {

@@ -50,6 +50,8 @@ const (
 	ReplacementSKU         = "HW-REPLACE"
 	TimeReplacementSKU     = "HW-REPLACE-TOTP"
 	EuropeanReplacementSKU = "HW-REPLACE-EU"
+	UpgradeSKU             = "HW-PROOF" // has the holder of a hardware token proofed
+	EuropeanUpgradeSKU     = "HW-PROOF-EU"
 
 	DisclaimerNow = 1
 )
@@ -123,6 +125,10 @@ func products() []models.Product {
 		{SKU: TimeReplacementSKU, Name: "Replacement token, time-based", Market: "US", TokenModel: &totp, PriceMinor: 4900, Currency: models.USD},
 		{SKU: EuropeanReplacementSKU, Name: "Replacement token (Europe)", Market: "*", TokenModel: &hotp, PriceMinor: 3700, Currency: models.EUR},
 	}
+	upgrades := []models.Product{
+		{SKU: UpgradeSKU, Name: "Identity proofing for a hardware token", Proofing: true, Market: "US", PriceMinor: 5900, Currency: models.USD},
+		{SKU: EuropeanUpgradeSKU, Name: "Identity proofing for a hardware token (Europe)", Proofing: true, Market: "*", PriceMinor: 5500, Currency: models.EUR},
+	}
 	var all []models.Product
 	add := func(kind models.ProductKind, base *models.ProductKind, months int, some []models.Product) {
 		for _, p := range some {
@@ -133,6 +139,7 @@ func products() []models.Product {
 	add(models.HardwareOTP, nil, 12, tokens)
 	add(models.Renewal, &hardware, 12, renewals)
 	add(models.Replacement, &hardware, 0, replacements)
+	add(models.ProofingUpgrade, &hardware, 0, upgrades)
 	return all
 }
 

@@ -47,6 +47,7 @@ type Brings struct {
 	Keys         bool // license keys, of new credentials
 	Renewals     bool
 	Replacements bool // of tokens
+	Proofings    bool // of identities (PRF-10)
 	Tokens       bool // something ships
 }
 

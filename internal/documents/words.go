@@ -58,6 +58,9 @@ func nextSteps(f Facts) []string {
 	if f.Brings.Replacements {
 		steps = append(steps, "A replacement needs no license key. When it is in your hand, revoke the old token, then register the new one.")
 	}
+	if f.Brings.Proofings {
+		steps = append(steps, "After payment the proofing of your identity can begin, and we tell you by e-mail. Your authenticators stay as they are.")
+	}
 	return steps
 }
 

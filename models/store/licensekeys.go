@@ -18,7 +18,7 @@ type Sealer interface {
 const licenseKeyBits = 100
 
 // FulfilOrder does what a paid order is owed, in one transaction: a key for each new credential is issued and its mail recorded, each
-// line that ships asks for its shipment, and renewals take effect. Lines that were refunded meanwhile are left out (ORD-5). Fulfilling a
+// line that ships asks for its shipment, renewals take effect, and proofings are opened. Lines that were refunded meanwhile are left out (ORD-5). Fulfilling a
 // fulfilled order changes nothing.
 func (s *Store) FulfilOrder(ctx context.Context, number string, sealer Sealer, at time.Time) error {
 	return s.InTx(ctx, func(tx *Store) error {
@@ -61,6 +61,8 @@ func (s *Store) fulfilLine(ctx context.Context, o models.Order, line models.Orde
 		return s.renewLine(ctx, o, line, product, at)
 	case models.Replacement:
 		return s.replaceLine(ctx, o, line, product, at)
+	case models.ProofingUpgrade:
+		return s.proofLine(ctx, o, line, at)
 	}
 	if err := s.issueKey(ctx, o, line, sealer, at); err != nil {
 		return err

@@ -12,7 +12,8 @@ import (
 
 // DraftOrder checks what a buyer asks for and numbers it. The draft becomes an order when its lifecycle places it.
 //
-// Faults: PaymentMethodMissing, AddressMissing, DisclaimerMissing, DisclaimerOutdated, InvalidRequest, and those of priceLines (ORD-1, REN-1).
+// Faults: PaymentMethodMissing, AddressMissing, DisclaimerMissing, DisclaimerOutdated, RequirementsNotAcknowledged, InvalidRequest, and those of
+// priceLines (ORD-1, REN-1).
 func (s *Store) DraftOrder(ctx context.Context, n models.NewOrder, at time.Time) (models.Order, error) {
 	var order models.Order
 	err := s.InTx(ctx, func(tx *Store) error {
@@ -72,6 +73,9 @@ func (s *Store) addLines(ctx context.Context, o *models.Order, n models.NewOrder
 	}
 	lines, err := s.priceLines(ctx, n, at)
 	if err != nil {
+		return err
+	}
+	if err := checkAcknowledged(lines); err != nil {
 		return err
 	}
 	for _, line := range lines {

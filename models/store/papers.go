@@ -67,6 +67,7 @@ func (s *Store) OrderBrings(ctx context.Context, o models.Order) (b documents.Br
 		b.Keys = b.Keys || product.Kind.Subscribed()
 		b.Renewals = b.Renewals || product.Kind == models.Renewal
 		b.Replacements = b.Replacements || product.Kind == models.Replacement
+		b.Proofings = b.Proofings || product.Kind == models.ProofingUpgrade
 		b.Tokens = b.Tokens || product.Ships()
 	}
 	return b, nil

@@ -15,6 +15,7 @@ type buying struct {
 	buyer       models.Account
 	administers bool // of the organization
 	method      models.PaymentMethod
+	loggedIn    string // the credential that the buyer's session was authenticated with; empty: none
 	at          time.Time
 }
 
@@ -27,7 +28,7 @@ type pricedLine struct {
 }
 
 func (s *Store) buying(ctx context.Context, n models.NewOrder, at time.Time) (b buying, err error) {
-	b = buying{method: n.PaymentMethod, at: at}
+	b = buying{method: n.PaymentMethod, loggedIn: n.LoggedInWith, at: at}
 	if b.buyer, err = s.Account(ctx, n.BuyerID); err != nil {
 		return b, err
 	}
@@ -55,7 +56,7 @@ func (b buying) forbid(f *models.Fault, st models.Standing, refused models.Crede
 //
 // Faults: InvalidRequest, ProductUnavailable, BeneficiaryUnknown, CurrencyMismatch, CredentialUnknown, ProductDoesNotFit, and those about
 // a credential's state: CredentialIsRevoked, RenewalPending, RenewalNotOpen, RenewalByCardOnly, RenewalTooLate, ReplacementPending,
-// ReplacementNotPossible.
+// ReplacementNotPossible, and those of priceProofing.
 func (s *Store) priceLines(ctx context.Context, n models.NewOrder, at time.Time) ([]pricedLine, error) {
 	if len(n.Lines) == 0 {
 		return nil, models.InvalidRequest.New("an order needs at least one line").At("/lines")
@@ -118,11 +119,15 @@ func (s *Store) priceLine(ctx context.Context, b buying, line models.NewOrderLin
 		return p, models.ProductUnavailable.New("the product is not sold in the beneficiary's country").At(pointer + "/product_sku")
 	}
 	switch {
+	case p.product.Kind != models.ProofingUpgrade && (line.ProofingCountry != "" || line.RequirementsAcknowledged):
+		return p, models.InvalidRequest.New("only a proofing upgrade has a country of proofing and requirements").At(pointer + "/proofing_country")
 	case p.product.Kind == models.Replacement:
 		p.renewed(before)
 		return p, s.priceReplacement(ctx, b, line.ReplacementReason, &p, pointer)
 	case line.ReplacementReason != "":
 		return p, models.InvalidRequest.New("only a replacement has such a reason").At(pointer + "/replacement_reason")
+	case p.product.Kind == models.ProofingUpgrade:
+		return p, s.priceProofing(ctx, b, line, &p, pointer)
 	case p.product.Kind == models.Renewal:
 		return p, s.priceRenewal(ctx, b, &p, pointer)
 	}
@@ -141,7 +146,7 @@ func (s *Store) sold(ctx context.Context, sku, pointer string) (models.Product, 
 		return product, models.ProductUnavailable.New("the product is retired").At(pointer + "/product_sku")
 	}
 	switch product.Kind {
-	case models.HardwareOTP, models.Renewal, models.Replacement:
+	case models.HardwareOTP, models.Renewal, models.Replacement, models.ProofingUpgrade:
 		return product, nil
 	}
 	return product, models.ProductUnavailable.New("this kind of product is not sold yet").At(pointer + "/product_sku")
@@ -180,6 +185,7 @@ func (s *Store) holder(ctx context.Context, b buying, line models.NewOrderLine, 
 		return a, err
 	}
 	c := p.standing.Credential
+	p.standing.LoggedIn = c.AccountID == b.buyer.ID && c.ID == b.loggedIn
 	if a, err = s.Account(ctx, c.AccountID); err != nil {
 		return a, err
 	}

@@ -52,7 +52,7 @@ func (s *Store) quote(ctx context.Context, buyerID string, lines []pricedLine, a
 	for _, line := range lines {
 		price := models.Money{Minor: line.PriceMinor, Currency: line.product.Currency}
 		quoted := models.QuotedLine{Position: line.Position, ProductSKU: line.ProductSKU, BeneficiaryID: line.BeneficiaryID,
-			CredentialID: line.CredentialID, Price: price, Warranty: line.warranty}
+			CredentialID: line.CredentialID, Price: price, Proofing: line.Proofing, Warranty: line.warranty}
 		switch {
 		case line.product.Kind.Subscribed():
 			quoted.Warnings, err = s.warnOfRenewal(ctx, b, line)

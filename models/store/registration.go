@@ -96,6 +96,10 @@ func (s *Store) refuseRegistration(ctx context.Context, c models.Credential, at 
 		f = models.TokenAlreadyRegistered.New("")
 	case c.Phase == models.PendingRegistration && c.Kind == models.HardwareOTP && shown == models.ShownPendingActivation:
 		return nil, nil
+	case c.Phase == models.CredentialActive && shown == models.ShownActive: // beside another authenticator, its replacement only (PRF-11)
+		if line, err := s.replacementUnderWay(ctx, c.ID); err != nil || line != "" {
+			return nil, err
+		}
 	}
 	if err := s.forbids(ctx, c, f, models.BySubscriber, at); !errors.Is(err, f.Type) {
 		return nil, err
@@ -168,8 +172,10 @@ func (s *Store) bind(ctx context.Context, c models.Credential, t models.Token, s
 	if err := s.with(ctx).Exec("delete from registration_tries where serial = ?", t.Serial).Error; err != nil {
 		return a, fmt.Errorf("forget wrong codes: %w", err)
 	}
-	if err := credentials.move(s.with(ctx), c.ID, models.RegisterCredential, at, nil); err != nil {
-		return a, err
+	if c.Phase != models.CredentialActive {
+		if err := credentials.move(s.with(ctx), c.ID, models.RegisterCredential, at, nil); err != nil {
+			return a, err
+		}
 	}
 	if err := s.completeProofing(ctx, c.ID, at); err != nil {
 		return a, err

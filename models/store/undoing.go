@@ -138,7 +138,7 @@ func (s *Store) markUndone(ctx context.Context, l *models.RefundLine, at time.Ti
 	return nil
 }
 
-// undoLine takes back what a line has brought: shipments that have not left, its key, its credential, the term that it renewed.
+// undoLine takes back what a line has brought: shipments that have not left, its key, its credential, the term that it renewed, the proofing.
 func (s *Store) undoLine(ctx context.Context, o models.Order, l models.RefundLine, behind []sent, at time.Time) error {
 	for _, x := range behind {
 		if models.ShipmentMachine.Allows(x.Status, models.CancelShipment) {
@@ -158,6 +158,9 @@ func (s *Store) undoLine(ctx context.Context, o models.Order, l models.RefundLin
 	}
 	line := o.Lines[l.Position-1]
 	if err := s.endOfLine(ctx, line, at); err != nil {
+		return err
+	}
+	if err := s.unproof(ctx, o, line, at); err != nil {
 		return err
 	}
 	return s.unrenew(ctx, o, line, at)

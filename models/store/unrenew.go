@@ -19,6 +19,9 @@ func (s *Store) refuseLine(ctx context.Context, o models.Order, l models.OrderLi
 		_, _, err := s.termBefore(ctx, l, product, at)
 		return err
 	}
+	if product.Kind == models.ProofingUpgrade {
+		return s.refuseProofing(ctx, o, l)
+	}
 	var renewed bool
 	err = s.with(ctx).Raw(`
 		select exists (select from credentials c join order_lines n on n.credential_id = c.id join orders o on o.id = n.order_id join products p on p.sku = n.product_sku

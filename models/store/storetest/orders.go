@@ -24,6 +24,7 @@ const (
 	RenewalSKU        = "HW-RENEW"         // renews TokenSKU
 	ProofedRenewalSKU = "HW-RENEW-PROOFED" // renews ProofedTokenSKU
 	ReplacementSKU    = "HW-REPLACE"       // a token for either
+	UpgradeSKU        = "HW-PROOF"         // has the holder proofed
 )
 
 // New opens a fresh database with the default policy, a disclaimer and the test catalogue.
@@ -49,6 +50,7 @@ func Catalogue(t testing.TB, st *store.Store) {
 		{SKU: RenewalSKU, Name: "Renewal", Kind: models.Renewal, BaseKind: &hardware, Market: "*", TermMonths: 12, PriceMinor: 3900, Currency: models.USD, Status: models.ProductActive},
 		{SKU: ProofedRenewalSKU, Name: "Renewal with identity proofing", Kind: models.Renewal, BaseKind: &hardware, Proofing: true, Market: "*", TermMonths: 12, PriceMinor: 5900, Currency: models.USD, Status: models.ProductActive},
 		{SKU: ReplacementSKU, Name: "Replacement token", Kind: models.Replacement, BaseKind: &hardware, Market: "*", TokenModel: &model, PriceMinor: 2500, Currency: models.USD, Status: models.ProductActive},
+		{SKU: UpgradeSKU, Name: "Identity proofing", Kind: models.ProofingUpgrade, BaseKind: &hardware, Proofing: true, Market: "*", PriceMinor: 4500, Currency: models.USD, Status: models.ProductActive},
 	} {
 		Must(t, st.PutProduct(ctx, p))
 	}
