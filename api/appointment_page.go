@@ -5,6 +5,7 @@ import (
 	"context"
 	_ "embed" // the page
 	"html/template"
+	"io"
 	"net/http"
 	"net/url"
 	"time"
@@ -68,12 +69,13 @@ func (s *server) appointmentForm(serve func(*gin.Context, models.Secret, url.Val
 		ctx, cancel := context.WithTimeout(c.Request.Context(), timeout)
 		defer cancel()
 		c.Request = c.Request.WithContext(ctx)
-		c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, maxForm)
-		if err := c.Request.ParseForm(); err != nil {
+		body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, maxForm))
+		form, malformed := url.ParseQuery(string(body))
+		if err != nil || malformed != nil {
 			s.showAppointment(c, http.StatusBadRequest, appointmentView{Wrong: "The form cannot be read."})
 			return
 		}
-		serve(c, models.Secret(c.Request.PostForm.Get("token")), c.Request.PostForm)
+		serve(c, models.Secret(form.Get("token")), form)
 	}
 }
 

@@ -90,7 +90,7 @@ func (s *server) proofingState(ctx context.Context, c models.ProofingCase) (p pr
 	return p, err
 }
 
-// actions are what the caller can do, as far as an operation offers it: nobody but the person does anything about a proofing here.
+// proofingActions are what the caller can do, as far as an operation offers it: nobody but the person does anything about a proofing here.
 func (s *server) proofingActions(ctx context.Context, p proofingState) []string {
 	actions := []string{}
 	if callOf(ctx).caller.AccountID != p.Case.AccountID {

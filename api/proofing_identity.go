@@ -35,7 +35,7 @@ const (
 // Capture links are messages to a phone, which cost money and can annoy whoever has it.
 const (
 	captureLinksByAccount store.AttemptScope = "capture_link/account"
-	mostCaptureLinks                         = 5 // an hour
+	mostCaptureLinks      int                = 5 // an hour
 )
 
 // patiently asks the provider again after technical trouble; the last answer counts. Fault: ServiceDown.
