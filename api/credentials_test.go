@@ -96,7 +96,7 @@ func TestCredentialTimeline(t *testing.T) {
 	ahead := []models.MilestoneName{models.ExpiryNotice, models.CredentialExpires, models.TermSuspended, models.RevocationReminder,
 		models.RevocationReminder, models.LastInvoice, models.RevocationReminder, models.LastRenewal, models.CredentialRevokes}
 	line := read[gen.Timeline](p.get(p.token, p.path("/timeline")).want(http.StatusOK))
-	if !slices.Equal(names(line.Milestones), ahead) || line.WaitingOn != gen.TimelineWaitingOnTime || !strings.Contains(*line.IfNobodyActs, "revoked, for good") ||
+	if !slices.Equal(names(line.Milestones), ahead) || line.WaitingOn != gen.WaitingOnTime || !strings.Contains(*line.IfNobodyActs, "revoked, for good") ||
 		line.Next.Name != models.ExpiryNotice || !slices.Equal(names(line.Past), []models.MilestoneName{"purchased", "registered"}) {
 		t.Errorf("timeline %+v", line)
 	}
@@ -104,7 +104,7 @@ func TestCredentialTimeline(t *testing.T) {
 	_, err := p.st.AdvanceCredential(t.Context(), p.credential.ID, p.now())
 	storetest.Must(t, err)
 	line = read[gen.Timeline](p.get(p.token, p.path("/timeline")).want(http.StatusOK))
-	if line.Status != string(models.ShownSuspended) || line.WaitingOn != gen.TimelineWaitingOnHolder || !slices.Equal(names(line.Milestones), ahead[3:]) ||
+	if line.Status != string(models.ShownSuspended) || line.WaitingOn != gen.WaitingOnHolder || !slices.Equal(names(line.Milestones), ahead[3:]) ||
 		!slices.Equal(line.AllowedActions, []string{"suspend", "renew", "revoke"}) {
 		t.Errorf("timeline %+v", line)
 	}

@@ -168,7 +168,7 @@ func TestEventsOfOperations(t *testing.T) {
 	add(models.RefundMachine.Name, append(personal(models.RefundMachine), models.RecordPayoutAction, models.ApplyCreditAction))
 	add("payment", models.Events([]models.PaymentAction{models.ApplyPayment, models.PayOutPayment, models.ApprovePayout}))
 	add(models.CredentialMachine.Name, models.Events([]models.CredentialAction{models.ActionRegisterToken, models.ActionResync, models.ActionSuspend,
-		models.ActionReenable, models.ActionRenew, models.ActionReplace, models.ActionRevoke, models.ActionProof}))
+		models.ActionReenable, models.ActionRenew, models.ActionReplace, models.ActionRevoke, models.ActionProof, models.ActionUpgrade}))
 	add(models.ProofingMachine.Name, models.Events(models.ProofingActions()))
 	for _, op := range h.everySpecimen() {
 		for _, event := range eventsOf(op.Operation) {

@@ -61,7 +61,7 @@ func TestJourney(t *testing.T) {
 	if placed.header.Get("Location") != "/v1/orders/"+o.Number || o.Status != models.OrderPlaced || o.Invoice.Due != products.Items[0].Price {
 		t.Errorf("placed %+v", o)
 	}
-	h.seesTimeline(token, "/v1/orders/"+o.Number+"/timeline", gen.TimelineWaitingOnBuyer, []string{"cancel"})
+	h.seesTimeline(token, "/v1/orders/"+o.Number+"/timeline", gen.WaitingOnBuyer, []string{"cancel"})
 	h.seesPDF(token, "/v1/orders/"+o.Number+"/confirmation.pdf")
 	h.seesPDF(billing, "/v1/invoices/"+o.Invoice.Number+"/pdf")
 
@@ -84,9 +84,9 @@ func TestJourney(t *testing.T) {
 	if o.Status != models.OrderFulfilled || o.Lines[0].LicenseKey.Status != models.KeyIssued || shipment == nil {
 		t.Fatalf("fulfilled %+v", o)
 	}
-	h.seesTimeline(token, "/v1/orders/"+o.Number+"/timeline", gen.TimelineWaitingOnTokendesk, []string{"refund"})
+	h.seesTimeline(token, "/v1/orders/"+o.Number+"/timeline", gen.WaitingOnTokendesk, []string{"refund"})
 	tracking := storetest.Sent(t, h.st, shipment.ID, h.now())
-	h.seesTimeline(token, "/v1/shipments/"+shipment.ID+"/timeline", gen.TimelineWaitingOnCarrier, []string{})
+	h.seesTimeline(token, "/v1/shipments/"+shipment.ID+"/timeline", gen.WaitingOnCarrier, []string{})
 	h.carrierSays(tracking, "e1", carrier.InTransit).want(http.StatusNoContent)
 	h.carrierSays(tracking, "e2", carrier.Delivered).want(http.StatusNoContent)
 	h.carrierSays(tracking, "e2", carrier.Delivered).want(http.StatusNoContent) // SHP-2: repeated
@@ -100,7 +100,7 @@ func TestJourney(t *testing.T) {
 	if activated.header.Get("Location") != "/v1/credentials/"+c.ID || c.Status != models.ShownPendingActivation {
 		t.Errorf("activated %+v", c)
 	}
-	h.seesTimeline(token, "/v1/credentials/"+c.ID+"/timeline", gen.TimelineWaitingOnHolder, []string{"register_token", "suspend", "revoke"})
+	h.seesTimeline(token, "/v1/credentials/"+c.ID+"/timeline", gen.WaitingOnHolder, []string{"register_token", "suspend", "revoke"})
 	path := "/v1/credentials/" + c.ID + "/hardware-tokens"
 	h.post(token, path, registration("000000000", codes[0], codes[1])).problem(models.SerialIncorrect)
 	h.post(token, path, registration("987654321", codes[1], codes[0])).problem(models.OTPIncorrect)
@@ -113,7 +113,7 @@ func TestJourney(t *testing.T) {
 	if c.Status != models.ShownActive || len(c.Authenticators) != 1 || !slices.Equal(c.AllowedActions, inUse) {
 		t.Errorf("credential %+v", c)
 	}
-	h.seesTimeline(token, "/v1/credentials/"+c.ID+"/timeline", gen.TimelineWaitingOnTime, inUse)
+	h.seesTimeline(token, "/v1/credentials/"+c.ID+"/timeline", gen.WaitingOnTime, inUse)
 
 	app := h.as(models.RoleRelyingApp)
 	v := read[gen.Verification](h.post(app, verificationPath, map[string]any{"user_id": "ADA", "code": codes[2]}).want(http.StatusOK))
@@ -161,7 +161,7 @@ func (h *house) seesPDF(token models.Secret, path string) {
 	}
 }
 
-func (h *house) seesTimeline(token models.Secret, path string, on gen.TimelineWaitingOn, actions []string) { // LIF-4
+func (h *house) seesTimeline(token models.Secret, path string, on gen.WaitingOn, actions []string) { // LIF-4
 	h.t.Helper()
 	line := read[gen.Timeline](h.get(token, path).want(http.StatusOK))
 	if line.WaitingOn != on || line.WaitingFor == "" || fmt.Sprint(line.AllowedActions) != fmt.Sprint(actions) {

@@ -202,7 +202,7 @@ func TestWhoSuspends(t *testing.T) {
 			t.Errorf("suspended %+v", c)
 		}
 		p.shows(p.token, models.ShownSuspended, "replace", "revoke")
-		if line := read[gen.Timeline](h.get(p.token, p.path("/timeline"))); line.WaitingOn != gen.TimelineWaitingOnAdministrator {
+		if line := read[gen.Timeline](h.get(p.token, p.path("/timeline"))); line.WaitingOn != gen.WaitingOnAdministrator {
 			t.Errorf("timeline %+v", line)
 		}
 		h.post(by, p.path("/re-enabling"), reason).want(http.StatusOK)
@@ -238,7 +238,7 @@ func TestRevocation(t *testing.T) {
 	p.get(p.token, p.path("")).problem(models.NotAuthenticated)
 	p.get(p.login(p.account), p.path("")).problem(models.PasswordChangeRequired)
 	line := read[gen.Timeline](p.get(p.as(models.RoleSupport), p.path("/timeline")).want(http.StatusOK))
-	if line.WaitingOn != gen.TimelineWaitingOnNobody || len(line.Milestones) != 0 || line.IfNobodyActs != nil || !slices.ContainsFunc(line.Past, func(m models.Milestone) bool { return m.Name == models.CredentialRevokes }) {
+	if line.WaitingOn != gen.WaitingOnNobody || len(line.Milestones) != 0 || line.IfNobodyActs != nil || !slices.ContainsFunc(line.Past, func(m models.Milestone) bool { return m.Name == models.CredentialRevokes }) {
 		t.Errorf("timeline %+v", line)
 	}
 }

@@ -28,7 +28,7 @@ func TestPayAgain(t *testing.T) {
 	charge, err := h.st.LiveCharge(t.Context(), o.Number)
 	storetest.Must(t, err)
 	storetest.Must(t, h.st.ChargeDeclined(t.Context(), charge, o.Number, "declined_by_bank", h.now()))
-	h.seesTimeline(token, "/v1/orders/"+o.Number+"/timeline", gen.TimelineWaitingOnBuyer, []string{"pay_again", "cancel"})
+	h.seesTimeline(token, "/v1/orders/"+o.Number+"/timeline", gen.WaitingOnBuyer, []string{"pay_again", "cancel"})
 	a := h.post(token, path, map[string]any{"card_token": "pm_other"}, idempotencyKey, "k").want(http.StatusAccepted)
 	if c := read[gen.Charge](a); c.Attempt != 2 || c.Status != models.ChargeIntended || a.header.Get("Location") != "/v1/orders/"+o.Number {
 		t.Errorf("charge %+v", c)

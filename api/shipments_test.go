@@ -28,7 +28,7 @@ func TestShipmentTimelineOfAMissingParcel(t *testing.T) {
 	h := newHouse(t)
 	sh, _ := h.sent()
 	support, at := h.as(models.RoleSupport), *sh.LateFrom
-	look := func(on gen.TimelineWaitingOn, ahead ...models.MilestoneName) gen.Timeline {
+	look := func(on gen.WaitingOn, ahead ...models.MilestoneName) gen.Timeline {
 		t.Helper()
 		line := read[gen.Timeline](h.get(support, "/v1/shipments/"+sh.ID+"/timeline").want(http.StatusOK))
 		var names []models.MilestoneName
@@ -43,20 +43,20 @@ func TestShipmentTimelineOfAMissingParcel(t *testing.T) {
 		}
 		return line
 	}
-	line := look(gen.TimelineWaitingOnCarrier, models.ShipmentLate, models.ShipmentMissing)
+	line := look(gen.WaitingOnCarrier, models.ShipmentLate, models.ShipmentMissing)
 	missing := line.Milestones[1].At
 	h.post(support, "/v1/shipments/"+sh.ID+"/loss", map[string]any{"reason": "no trace"}).problem(models.StateForbids)
 
 	h.setClock(at)
 	_, err := h.st.MarkOverdue(t.Context(), sh.ID, at)
 	storetest.Must(t, err)
-	if line = look(gen.TimelineWaitingOnCarrier, models.ShipmentMissing); !slices.Equal(line.AllowedActions, []string{"declare_lost"}) {
+	if line = look(gen.WaitingOnCarrier, models.ShipmentMissing); !slices.Equal(line.AllowedActions, []string{"declare_lost"}) {
 		t.Errorf("support may %v", line.AllowedActions)
 	}
 	h.setClock(missing)
 	_, err = h.st.MarkOverdue(t.Context(), sh.ID, missing)
 	storetest.Must(t, err)
-	look(gen.TimelineWaitingOnStaff)
+	look(gen.WaitingOnStaff)
 	if view := read[gen.Shipment](h.get(support, "/v1/shipments/"+sh.ID).want(http.StatusOK)); view.MissingSince == nil || !view.MissingSince.Equal(missing) {
 		t.Errorf("missing since %v", view.MissingSince)
 	}

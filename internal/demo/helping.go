@@ -55,7 +55,7 @@ func cannotLift(ctx context.Context, p *play) (scene, error) {
 	}
 	t, err := w.next(ctx)
 	may := allowed(refusal)
-	err = all(err, same("whose turn it is", t.WaitingOn, client.TimelineWaitingOnAdministrator), holds(len(may) > 0, "the refusal says what is allowed"),
+	err = all(err, same("whose turn it is", t.WaitingOn, client.WaitingOnAdministrator), holds(len(may) > 0, "the refusal says what is allowed"),
 		holds(!slices.Contains(may, string(models.ActionReenable)), "re-enabling is not allowed"))
 	return told(models.SuspendedByAdministrator, fmt.Sprintf("The refusal lists what she may do: %s. %s", strings.Join(may, ", "), aloud(t)), aboutCredential(w)), err
 }

@@ -12,11 +12,11 @@ import (
 func aloud(t client.Timeline) string {
 	who := "Tokendesk waits for the " + string(t.WaitingOn)
 	switch t.WaitingOn {
-	case client.TimelineWaitingOnTime:
+	case client.WaitingOnTime:
 		who = "It is left to time"
-	case client.TimelineWaitingOnNobody:
+	case client.WaitingOnNobody:
 		who = "Nobody is waited for"
-	case client.TimelineWaitingOnTokendesk:
+	case client.WaitingOnTokendesk:
 		who = "It is Tokendesk's turn"
 	}
 	said := fmt.Sprintf("%s: “%s”.", who, t.WaitingFor)

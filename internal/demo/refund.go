@@ -26,7 +26,7 @@ func orderAndAsk(ctx context.Context, p *play) (scene, error) {
 	w.order = placed.Number
 	now, err := w.now(ctx)
 	return scene{fmt.Sprintf("Her number is %s. She asks what happens next. %s", w.order, aloud(now)), aboutOrder(w)},
-		all(err, same("whose turn it is", now.WaitingOn, client.TimelineWaitingOnBuyer), holds(len(now.Milestones) == 4, "three reminders and the end are ahead"))
+		all(err, same("whose turn it is", now.WaitingOn, client.WaitingOnBuyer), holds(len(now.Milestones) == 4, "three reminders and the end are ahead"))
 }
 
 func cancelUnpaid(ctx context.Context, p *play) (scene, error) {
@@ -55,7 +55,7 @@ func buyAndWait(ctx context.Context, p *play) (scene, error) {
 	}
 	t, err := client.Read[client.Timeline](w.api.GetShipmentTimeline(ctx, w.shipment))
 	return scene{fmt.Sprintf("%s is paid by card, and token %s is on its way. What happens next with the parcel? %s", w.order, w.token.serial, aloud(t)), aboutShipment(w)},
-		all(err, same("whose turn it is", t.WaitingOn, client.TimelineWaitingOnCarrier))
+		all(err, same("whose turn it is", t.WaitingOn, client.WaitingOnCarrier))
 }
 
 func askForMoney(ctx context.Context, p *play) (scene, error) {
@@ -73,7 +73,7 @@ func askForMoney(ctx context.Context, p *play) (scene, error) {
 	}
 	t, err := client.Read[client.Timeline](w.api.GetRefundTimeline(ctx, w.refund))
 	return scene{fmt.Sprintf("Nobody else has to allow %s. But the token must come back first, and a mail says where to. %s", asked.Total, aloud(t)), aboutRefund(w)},
-		all(err, same("the refund's status", asked.Status, models.RefundReturning), same("what goes back", asked.Total, w.total), same("whose turn it is", t.WaitingOn, client.TimelineWaitingOnBuyer))
+		all(err, same("the refund's status", asked.Status, models.RefundReturning), same("what goes back", asked.Total, w.total), same("whose turn it is", t.WaitingOn, client.WaitingOnBuyer))
 }
 
 func tokenReturns(ctx context.Context, p *play) (scene, error) {

@@ -70,7 +70,7 @@ func expired(ctx context.Context, p *play) (scene, error) {
 	}
 	t, err := w.next(ctx)
 	return scene{"To the second: a right code is refused with “expired”, and a mail tells her. " + aloud(t), aboutCredential(w)},
-		all(err, holds(slices.Contains(seen.AllowedActions, string(models.ActionRenew)), "she may renew"), same("whose turn it is", t.WaitingOn, client.TimelineWaitingOnHolder))
+		all(err, holds(slices.Contains(seen.AllowedActions, string(models.ActionRenew)), "she may renew"), same("whose turn it is", t.WaitingOn, client.WaitingOnHolder))
 }
 
 // quote asks what a line would cost and do, paid by invoice.
@@ -125,7 +125,7 @@ func orderRenewal(ctx context.Context, p *play) (scene, error) {
 	}
 	now, err := w.now(ctx)
 	return scene{fmt.Sprintf("%s, with invoice %s over %s. Before the money is there nothing changes: a right code is still refused. %s", w.order, w.invoice, w.total, aloud(now)), aboutOrder(w)},
-		all(err, holds(seen.ExpiresAt.Equal(w.expires), "the term is still the old one"), same("whose turn it is", now.WaitingOn, client.TimelineWaitingOnBuyer))
+		all(err, holds(seen.ExpiresAt.Equal(w.expires), "the term is still the old one"), same("whose turn it is", now.WaitingOn, client.WaitingOnBuyer))
 }
 
 func payRenewal(ctx context.Context, p *play) (scene, error) {
