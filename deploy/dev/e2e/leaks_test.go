@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
@@ -54,6 +55,20 @@ func everythingOf(p journey.Planted) *sieve {
 	s := secretsOf(p)
 	for _, personal := range p.Personal {
 		s.add("personal data", []byte(personal))
+	}
+	return s
+}
+
+// passingOf looks for what passes through memory: nobody may find it, and a simulator keeps it sealed at most (PRF-2, PRF-9).
+func passingOf(p journey.Planted) *sieve {
+	s := &sieve{needles: map[string][]byte{}}
+	for _, given := range p.Identity {
+		s.add("what was given to be proofed", []byte(given))
+		sum := sha256.Sum256([]byte(given))
+		s.add("a digest that shows what was given", sum[:])
+	}
+	for _, code := range p.ActivationCodes {
+		s.add("an activation code", []byte(code))
 	}
 	return s
 }
@@ -147,24 +162,30 @@ func histories(t testing.TB, c client.Client) map[string]*historypb.History {
 // and secrets not even there; what the simulators of the outside world keep is theirs.
 func noLeaks(t testing.TB, c client.Client, record stack.Record, planted journey.Planted, logFiles ...string) {
 	t.Helper()
-	everything, secrets := everythingOf(planted), secretsOf(planted)
+	everything, secrets, passing := everythingOf(planted), secretsOf(planted), passingOf(planted)
 	for id, h := range histories(t, c) {
 		content, err := proto.Marshal(h)
 		must(t, err)
 		everything.check(t, "the history of "+id, content)
+		passing.check(t, "the history of "+id, content)
 	}
 	for _, suffix := range []string{"_temporal", "_temporal_visibility"} {
 		for table, content := range dump(t, engineDatabase(t, record.DatabaseURL, suffix)) {
 			everything.check(t, "the engine's table "+table, content)
+			passing.check(t, "the engine's table "+table, content)
 		}
 	}
 	for table, content := range dump(t, record.DatabaseURL, "sandbox") {
 		secrets.check(t, "table "+table, content)
 	}
+	for table, content := range dump(t, record.DatabaseURL) {
+		passing.check(t, "table "+table, content)
+	}
 	for _, file := range logFiles {
 		content, err := os.ReadFile(file)
 		must(t, err)
 		everything.check(t, filepath.Base(file), content)
+		passing.check(t, filepath.Base(file), content)
 	}
 }
 
@@ -183,7 +204,8 @@ func logsIn(t testing.TB, stateDir string) (files []string) {
 // The search finds what it is for, in every form that it may have.
 func TestSieve(t *testing.T) {
 	seed := []byte("\x01\x02seed of twenty byte")
-	planted := journey.Planted{Personal: []string{"Zephyrine"}, Secrets: []string{"ABCDE-FGHJK"}, Codes: []string{"12345678"}, Seeds: [][]byte{seed}}
+	digest := sha256.Sum256([]byte("219456789"))
+	planted := journey.Planted{Personal: []string{"Zephyrine"}, Identity: []string{"219456789", `"6789"`}, ActivationCodes: []string{"7KQ2M-WQ4PX"}, Secrets: []string{"ABCDE-FGHJK"}, Codes: []string{"12345678"}, Seeds: [][]byte{seed}}
 	cases := []struct {
 		name, content string
 		found         bool
@@ -197,10 +219,15 @@ func TestSieve(t *testing.T) {
 		{"a seed in base32", base32.StdEncoding.EncodeToString(seed), true},
 		{"a code", `{"code":"12345678"}`, true},
 		{"digits of a longer number", "0123456789", false},
+		{"a Social Security number", `{"ssn":"219456789"}`, true},
+		{"its last digits", `{"ssn_last4":"6789"}`, true},
+		{"its digest", "row " + string(digest[:]), true},
+		{"its digest in hexadecimal", hex.EncodeToString(digest[:]), true},
+		{"an activation code", "code 7KQ2M-WQ4PX", true},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			if found := everythingOf(planted).find([]byte(c.content)); (len(found) > 0) != c.found {
+			if found := append(everythingOf(planted).find([]byte(c.content)), passingOf(planted).find([]byte(c.content))...); (len(found) > 0) != c.found {
 				t.Errorf("found %q", found)
 			}
 		})

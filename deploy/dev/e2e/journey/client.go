@@ -2,6 +2,7 @@ package journey
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,7 +18,8 @@ import (
 
 // Client calls the API of a Tokendesk that may be killed and come back at any moment. It is safe for concurrent use.
 type Client struct {
-	URL string // without a trailing slash
+	URL  string       // without a trailing slash
+	HTTP *http.Client // nil: one that all share
 }
 
 // Call is one request. Key is its Idempotency-Key, where the operation needs one: however often the call is made, it is one.
@@ -77,7 +79,7 @@ func (c *Client) once(ctx context.Context, call Call) (status int, body []byte, 
 	if err != nil {
 		return 0, nil, err
 	}
-	response, err := connections.Do(request)
+	response, err := cmp.Or(c.HTTP, connections).Do(request)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -135,4 +137,14 @@ func refusal(call Call, status int, body []byte) error {
 		return fmt.Errorf("%s %s: %w", call.Method, call.Path, p)
 	}
 	return fmt.Errorf("%s %s was answered with %d: %s", call.Method, call.Path, status, body)
+}
+
+// read returns a page that is no JSON.
+func (c *Client) read(ctx context.Context, path string) (string, error) {
+	call := Call{Method: http.MethodGet, Path: path}
+	status, body, err := c.once(ctx, call)
+	if err == nil && status != http.StatusOK {
+		err = refusal(call, status, body)
+	}
+	return string(body), err
 }

@@ -1,12 +1,14 @@
 package journey
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"time"
 
 	api "tokendesk/api/client"
@@ -26,6 +28,7 @@ type Journey struct {
 	World  *World
 	Person Person
 	Cards  []string                 // tried one after the other; none: pay the invoice by bank transfer
+	Proofs string                   // country of the documents that prove the person's identity; empty: a token without proofing is bought
 	Step   int                      // steps done
 	Before func(step int)           // called before each step; may be nil
 	After  func(step int, n string) // called after each step with its name; may be nil
@@ -33,18 +36,22 @@ type Journey struct {
 	Order      api.Order
 	Shipment   api.Shipment
 	Credential api.Credential
+	Proofing   api.Proofing
 
 	tag        string // makes the keys of this journey's calls its own
 	session    string
 	licenseKey string
 	device     *Device
 	codes      [2]string
+	ssn        string
 }
 
 type step struct {
 	name string
 	do   func(*Journey, context.Context) error
 }
+
+const activated = "activated"
 
 var steps = []step{
 	{"logged in", (*Journey).login},
@@ -55,7 +62,7 @@ var steps = []step{
 	{"shipped", (*Journey).shipped},
 	{"on its way", (*Journey).inTransit},
 	{"delivered", (*Journey).delivered},
-	{"activated", (*Journey).activate},
+	{activated, (*Journey).activate},
 	{"registered", (*Journey).register},
 	{"verified", (*Journey).verify},
 }
@@ -64,11 +71,18 @@ var steps = []step{
 var Steps = len(steps)
 
 // Run goes on until the person has logged in with the token. The context bounds how long that may take.
-func (j *Journey) Run(ctx context.Context) error {
+func (j *Journey) Run(ctx context.Context) error { return j.runTo(ctx, len(steps)) }
+
+// Activate goes on until the license key is activated.
+func (j *Journey) Activate(ctx context.Context) error {
+	return j.runTo(ctx, slices.IndexFunc(steps, func(s step) bool { return s.name == activated })+1)
+}
+
+func (j *Journey) runTo(ctx context.Context, last int) error {
 	if j.tag == "" {
 		j.tag = rand.Text()
 	}
-	for j.Step < len(steps) {
+	for j.Step < last {
 		s := steps[j.Step]
 		if j.Before != nil {
 			j.Before(j.Step)
@@ -108,11 +122,18 @@ func (j *Journey) login(ctx context.Context) (err error) {
 
 func (j *Journey) order(ctx context.Context) error {
 	body := map[string]any{"payment_method": models.PayByInvoice, "billing_address": j.Person.Address, "shipping_address": j.Person.Address,
-		"disclaimer_version": demodata.DisclaimerNow, "lines": []map[string]any{{"product_sku": demodata.HardwareSKU}}}
+		"disclaimer_version": demodata.DisclaimerNow, "lines": []map[string]any{{"product_sku": j.sku()}}}
 	if len(j.Cards) > 0 {
 		body["payment_method"], body["card_token"] = models.PayByCard, j.Cards[0]
 	}
 	return j.call(ctx, http.MethodPost, "/v1/orders", "order", body, &j.Order)
+}
+
+func (j *Journey) sku() string {
+	if j.Proofs != "" {
+		return demodata.ProofedSKU
+	}
+	return demodata.HardwareSKU
 }
 
 func (j *Journey) readOrder(ctx context.Context) error {
@@ -246,7 +267,7 @@ func (w *World) Happen(ctx context.Context, trackingNumber, kind string) error {
 
 func (j *Journey) activate(ctx context.Context) error {
 	return j.call(ctx, http.MethodPost, "/v1/license-keys/activations", "activation", map[string]any{
-		"license_key": j.licenseKey, "legal_name": j.Person.LegalName(), "proofing_country": "US", "token_in_hand": true}, &j.Credential)
+		"license_key": j.licenseKey, "legal_name": j.Person.LegalName(), "proofing_country": cmp.Or(j.Proofs, "US"), "token_in_hand": true}, &j.Credential)
 }
 
 func (j *Journey) register(ctx context.Context) (err error) {

@@ -57,3 +57,10 @@ func (j *Journey) Press(ctx context.Context) (models.VerificationResult, error) 
 	answer, err := j.Verify(ctx, j.device.Press())
 	return answer.Result, err
 }
+
+// Now is the sandbox's now.
+func (w *World) Now(ctx context.Context) (time.Time, error) {
+	var clock api.SandboxClock
+	err := w.Do(ctx, Call{Method: http.MethodGet, Path: "/v1/sandbox/clock", Bearer: w.Key(models.RoleOperator)}, &clock)
+	return clock.Now, err
+}

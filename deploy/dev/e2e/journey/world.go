@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -24,7 +25,8 @@ import (
 // World is a running Tokendesk in a sandbox, as people and staff see it. It is safe for concurrent use.
 type World struct {
 	*Client
-	keys map[string]string // API keys by role
+	keys   map[string]string         // API keys by role
+	agents map[string]demodata.Agent // by first name
 
 	mu      sync.Mutex
 	devices map[string]*Device // by serial
@@ -33,15 +35,17 @@ type World struct {
 
 // Planted is what must not be found where it does not belong.
 type Planted struct {
-	Personal []string // names, addresses, e-mails
-	Secrets  []string // passwords, session tokens, API keys, license keys
-	Codes    []string // one-time passwords
-	Seeds    [][]byte
+	Personal        []string // names, addresses, e-mails
+	Secrets         []string // passwords, session tokens, API keys, license keys
+	Identity        []string // what is given and shown to be proofed: it passes through memory, and is kept sealed at most
+	ActivationCodes []string // activation codes, likewise
+	Codes           []string // one-time passwords
+	Seeds           [][]byte
 }
 
 // NewWorld looks at a sandbox: the API without a trailing slash, and the keys of its staff.
 func NewWorld(apiURL string, secrets demodata.Secrets) *World {
-	w := &World{Client: &Client{URL: apiURL}, keys: secrets.APIKeys, devices: map[string]*Device{}}
+	w := &World{Client: &Client{URL: apiURL}, keys: secrets.APIKeys, agents: secrets.Agents, devices: map[string]*Device{}}
 	for _, key := range secrets.APIKeys {
 		w.planted.Secrets = append(w.planted.Secrets, key)
 	}
@@ -58,13 +62,32 @@ func (w *World) Key(role models.Role) string { return w.keys[string(role)] }
 func (w *World) Planted() Planted {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return Planted{append([]string{}, w.planted.Personal...), append([]string{}, w.planted.Secrets...), append([]string{}, w.planted.Codes...), append([][]byte{}, w.planted.Seeds...)}
+	p := w.planted
+	return Planted{slices.Clone(p.Personal), slices.Clone(p.Secrets), slices.Clone(p.Identity), slices.Clone(p.ActivationCodes), slices.Clone(p.Codes), slices.Clone(p.Seeds)}
 }
 
 func (w *World) plantSecrets(values ...string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.planted.Secrets = append(w.planted.Secrets, values...)
+}
+
+func (w *World) plantPersonal(values ...string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.planted.Personal = append(w.planted.Personal, values...)
+}
+
+func (w *World) plantIdentity(values ...string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.planted.Identity = append(w.planted.Identity, values...)
+}
+
+func (w *World) plantActivationCode(code string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.planted.ActivationCodes = append(w.planted.ActivationCodes, code, strings.ReplaceAll(code, "-", ""), strings.ReplaceAll(code, "-", " – ")) // the last as in letters
 }
 
 // Device is a hardware token as its holder has it. Eight digits are hard to meet by chance.
@@ -147,16 +170,20 @@ type Person struct {
 func (p Person) LegalName() string { return p.FirstName + " " + p.MiddleName + " " + p.LastName }
 
 // Person creates an account of somebody new, whose every particular is recognizable.
-func (w *World) Person(ctx context.Context) (Person, error) {
+func (w *World) Person(ctx context.Context) (Person, error) { return w.Named(ctx, "") }
+
+// Named creates an account like Person, of one of the test people of the identity provider, whom it knows by their last names.
+func (w *World) Named(ctx context.Context, lastName string) (Person, error) {
 	tag := rand.Text()[:10]
 	word := func(prefix string) string { return prefix + strings.ToLower(tag) }
 	p := Person{UserID: word("user."), Email: word("mail.") + "@persons.example", Password: "Pw-" + rand.Text(),
 		FirstName: word("Zephyrine"), MiddleName: word("Quill"), LastName: word("Xanthopoulos"),
 		Address: models.Address{Name: word("Recipient"), Line1: word("Hidden Lane "), City: word("Farville"), Region: "IL", PostalCode: "62701", Country: "US"}}
-	w.mu.Lock()
-	w.planted.Personal = append(w.planted.Personal, p.UserID, p.Email, p.FirstName, p.MiddleName, p.LastName, p.Address.Name, p.Address.Line1, p.Address.City)
-	w.planted.Secrets = append(w.planted.Secrets, p.Password)
-	w.mu.Unlock()
+	w.plantPersonal(p.UserID, p.Email, p.FirstName, p.MiddleName, p.LastName, p.Address.Name, p.Address.Line1, p.Address.City)
+	w.plantSecrets(p.Password)
+	if lastName != "" {
+		p.LastName = lastName
+	}
 	var made api.Account
 	err := w.Do(ctx, Call{Method: http.MethodPost, Path: "/v1/accounts", Bearer: w.Key(models.RoleSupport), Key: "account-" + tag, Body: map[string]any{
 		"user_id": p.UserID, "email": p.Email, "first_name": p.FirstName, "middle_name": p.MiddleName, "last_name": p.LastName, "country": "US", "password": p.Password,
@@ -183,6 +210,11 @@ type Mail struct {
 	Text       string    `json:"text"`
 	Deliveries int       `json:"deliveries"`
 	Altered    bool      `json:"altered"`
+
+	Alternatives []struct {
+		ContentType string `json:"content_type"`
+		Content     string `json:"content"`
+	} `json:"alternatives"`
 }
 
 // Mails lists the mails to an address whose subject contains the words, newest first.
