@@ -198,3 +198,18 @@ func TestMailOfAReplacementAfterTheTerm(t *testing.T) {
 		}
 	}
 }
+
+// ORD-5, REN-1: the mail about a renewal that was taken back says when the term ends again, and what helps.
+func TestMailOfARenewalTakenBack(t *testing.T) {
+	t.Parallel()
+	b := newBought(t)
+	p, e := newPost(t, b.Store, b.ring), b.credential.ExpiresAt
+	at := storetest.BeforeExpiry(b.credential, 20)
+	o := storetest.FulfilledAt(t, b.Store, b.ring, storetest.Renewal(b.person.ID, models.PayByInvoice, b.credential), at)
+	_, err := b.RequestRefund(t.Context(), models.RefundRequest{OrderNumber: o.Number, Reason: models.RefundMistake}, models.Actor{ID: "billing"}, at)
+	storetest.Must(t, err)
+	again := "Your credential expires on " + e.In(models.DefaultPolicy().Location()).Format("2 January 2006") + " again."
+	if _, text := p.says(t, b.Store, b.credential.ID, models.NoticeRenewalTakenBack); !strings.Contains(text, again) || !strings.Contains(text, "You can renew it until") {
+		t.Errorf("the mail says %s", text)
+	}
+}

@@ -11,4 +11,5 @@ const (
 	NoticeRevoked            NoticeKind = "revoked"
 	NoticeTokenRevoked       NoticeKind = "token_revoked"
 	NoticeRenewed            NoticeKind = "renewed"
+	NoticeRenewalTakenBack   NoticeKind = "renewal_taken_back"
 )

@@ -39,6 +39,16 @@ func noticeParams(c models.Credential, d models.LifeDates, p models.Policy) map[
 	return params
 }
 
+// takenBackParams are those of the mail about a renewal that was taken back: when the term ends again, and when it can be renewed. What time
+// had brought of that term already is not performed again, so that this mail says it all.
+func takenBackParams(d models.LifeDates, p models.Policy, at time.Time) map[string]string {
+	params := suspensionParams(d, p, at)
+	if !at.Before(d.Expiry) {
+		params["over"] = "true"
+	}
+	return params
+}
+
 // suspensionParams are those of the mail about a suspension by time.
 func suspensionParams(d models.LifeDates, p models.Policy, at time.Time) map[string]string {
 	return together(day("expiry", d.Expiry, p), renewalParams(d, p, at))

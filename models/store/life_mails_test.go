@@ -205,3 +205,32 @@ func TestNoNoticeOfATermThatIsOver(t *testing.T) {
 		t.Errorf("%d milestones are performed", n)
 	}
 }
+
+// LIF-1, ORD-5, REN-1: whoever loses a renewal is told when the term ends again, and until when it can be renewed: the notice of that end is
+// not mailed twice. What happens at that end happens.
+func TestRenewalTakenBackIsTold(t *testing.T) {
+	t.Parallel()
+	w := newRenewing(t)
+	e := w.credential.ExpiresAt
+	_, err := w.AdvanceCredential(t.Context(), w.credential.ID, storetest.BeforeExpiry(w.credential, 30))
+	storetest.Must(t, err)
+	at := storetest.BeforeExpiry(w.credential, 20)
+	o := storetest.FulfilledAt(t, w.Store, w.ring, storetest.Renewal(w.person.ID, models.PayByInvoice, w.credential), at)
+	_, err = w.shop(t).requestAt(o, at)
+	storetest.Must(t, err)
+	n := w.told(t, models.NoticeRenewalTakenBack)
+	if n.AccountID == nil || *n.AccountID != w.person.ID || n.Params["expiry"] != vendorDay(e) || n.Params["last_renewal"] == "" || n.Params["over"] != "" {
+		t.Errorf("told %+v", n)
+	}
+	_, err = w.AdvanceCredential(t.Context(), w.credential.ID, e)
+	storetest.Must(t, err)
+	if n := w.told(t, models.NoticeExpired); n.Params["expiry"] != vendorDay(e) {
+		t.Errorf("at the end of the term told %v", n.Params)
+	}
+}
+
+// told is the newest mail of a kind about the credential.
+func (w renewing) told(t *testing.T, kind models.NoticeKind) models.Notice {
+	t.Helper()
+	return awaiting{bench: bench{Store: w.Store}, credential: w.credential}.told(t, kind)
+}

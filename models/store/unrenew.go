@@ -71,8 +71,8 @@ func (s *Store) termBefore(ctx context.Context, l models.OrderLine, product mode
 	return c, end, nil
 }
 
-// unrenew moves the end of a term back to where it was before a renewal that has not begun. Nothing is taken back from a credential that
-// is revoked.
+// unrenew moves the end of a term back to where it was before a renewal that has not begun, and tells the holder. Nothing is taken back from
+// a credential that is revoked.
 func (s *Store) unrenew(ctx context.Context, o models.Order, l models.OrderLine, at time.Time) error {
 	product, err := s.Product(ctx, l.ProductSKU)
 	if err != nil || product.Kind != models.Renewal || o.Status != models.OrderFulfilled {
@@ -82,12 +82,21 @@ func (s *Store) unrenew(ctx context.Context, o models.Order, l models.OrderLine,
 	if err != nil || c.Phase == models.CredentialRevoked {
 		return err
 	}
+	p, err := s.Policy(ctx, c.PolicyVersion)
+	if err != nil {
+		return err
+	}
 	r := s.with(ctx).Table("credentials").Where("id = ? and expires_at = ?", c.ID, c.ExpiresAt).Updates(map[string]any{"expires_at": end, "updated_at": at})
 	if r.Error != nil || r.RowsAffected != 1 {
 		return fmt.Errorf("take a renewal back: %d rows: %w", r.RowsAffected, r.Error)
 	}
 	detail := map[string]string{"from": c.ExpiresAt.UTC().Format(time.RFC3339), "to": end.Format(time.RFC3339), "order_line": l.ID}
 	if err := s.auditCredential(ctx, c, "credential.renewal_taken_back", refundActor, detail, at); err != nil {
+		return err
+	}
+	c.ExpiresAt = end
+	d := models.DatesOf(models.LifeFacts{ExpiresAt: end, SuspendedAt: c.SuspendedAt}, p, bank(p))
+	if err := s.tell(ctx, c, models.NoticeRenewalTakenBack, "renewal-taken-back/"+l.ID, takenBackParams(d, p, at), at); err != nil {
 		return err
 	}
 	return s.Signal(ctx, models.CredentialLifecycle, c.ID, models.SignalCredentialChanged, c.ID, at)
