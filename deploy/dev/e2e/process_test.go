@@ -31,7 +31,7 @@ func newProcess(t *testing.T) *process {
 	t.Helper()
 	cfg := stacktest.Config(t)
 	p := &process{T: t, cfg: child{StateDir: cfg.StateDir, DatabaseURL: cfg.DatabaseURL,
-		Ports: stack.Ports{API: lowPort(t), SMTP: lowPort(t), Temporal: lowPort(t)}}}
+		Ports: stack.Ports{API: lowPort(t), Agents: lowPort(t), SMTP: lowPort(t), Temporal: lowPort(t)}}}
 	var err error
 	must(t, os.MkdirAll(filepath.Join(cfg.StateDir, "log"), 0o755))
 	p.output, err = os.Create(filepath.Join(cfg.StateDir, "log", "output.log"))
@@ -87,8 +87,11 @@ func (p *process) ground() *ground {
 	p.Helper()
 	secrets, err := demodata.Read(filepath.Join(p.cfg.StateDir, "demo.json"))
 	must(p, err)
-	url, engine := fmt.Sprintf("http://127.0.0.1:%d", p.cfg.Ports.API), fmt.Sprintf("127.0.0.1:%d", p.cfg.Ports.Temporal)
-	return &ground{stack.Record{APIURL: url, TemporalAddress: engine, DatabaseURL: p.cfg.DatabaseURL}, journey.NewWorld(url, secrets), dial(p, engine), pool(p, p.cfg.DatabaseURL)}
+	text, err := os.ReadFile(filepath.Join(p.cfg.StateDir, "stack.json"))
+	must(p, err)
+	var record stack.Record
+	must(p, json.Unmarshal(text, &record))
+	return &ground{record, journey.NewWorld(record.APIURL, secrets), dial(p, record.TemporalAddress), pool(p, record.DatabaseURL)}
 }
 
 // keepLogs leaves the logs of a process that failed where they can be read.
