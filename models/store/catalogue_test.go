@@ -29,8 +29,8 @@ func TestCatalogue(t *testing.T) {
 		filter store.ProductFilter
 		want   []string
 	}{
-		"everything that is active":      {store.ProductFilter{}, []string{"HW-OTP", "HW-OTP-PROOFED", "HW-RENEW", "HW-RENEW-PROOFED", "HW-REPLACE", "MOBILE", "PHONE", "PHONE-US"}},
-		"a market":                       {store.ProductFilter{Market: "DE"}, []string{"HW-OTP", "HW-OTP-PROOFED", "HW-RENEW", "HW-RENEW-PROOFED", "HW-REPLACE", "MOBILE", "PHONE"}},
+		"everything that is active":      {store.ProductFilter{}, []string{"HW-OTP", "HW-OTP-PROOFED", "HW-PROOF", "HW-RENEW", "HW-RENEW-PROOFED", "HW-REPLACE", "MOBILE", "PHONE", "PHONE-US"}},
+		"a market":                       {store.ProductFilter{Market: "DE"}, []string{"HW-OTP", "HW-OTP-PROOFED", "HW-PROOF", "HW-RENEW", "HW-RENEW-PROOFED", "HW-REPLACE", "MOBILE", "PHONE"}},
 		"a partner that takes tokens":    {store.ProductFilter{PartnerID: hardwareOnly}, []string{"HW-OTP", "HW-OTP-PROOFED"}},
 		"a partner that wants proofing":  {store.ProductFilter{PartnerID: proofed}, []string{"HW-OTP-PROOFED", "PHONE-US"}},
 		"that partner in another market": {store.ProductFilter{PartnerID: proofed, Market: "DE"}, []string{"HW-OTP-PROOFED"}},

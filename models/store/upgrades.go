@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"tokendesk/models"
@@ -53,7 +54,11 @@ func (s *Store) priceAttempt(ctx context.Context, b buying, asked models.NewOrde
 	if err != nil {
 		return err
 	}
-	open := cases[0] // the newest one is the one that goes on
+	i := slices.IndexFunc(cases, func(c models.ProofingCase) bool { return c.EndedAt == nil })
+	if i < 0 { // it has ended just now, while a quote was made
+		return b.forbid(models.ActionNotPossible.New("its proofing has ended: look again"), st, models.ActionUpgrade, pointer)
+	}
+	open := cases[i]
 	p, err := s.Policy(ctx, open.PolicyVersion)
 	if err != nil {
 		return err
