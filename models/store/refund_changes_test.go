@@ -40,6 +40,35 @@ func TestRefundOfRenewal(t *testing.T) {
 	s.wantStatus(r, models.RefundReturning)
 }
 
+// ORD-5, SEC-1: a renewal whose refund was asked for in time is taken back, though the second person decides when the renewed term has begun:
+// the credential has expired then, as it would have without the renewal.
+func TestRefundOfRenewalIsDecidedLate(t *testing.T) {
+	t.Parallel()
+	w := newRenewing(t)
+	s := w.shop(t)
+	e := w.credential.ExpiresAt
+	p, err := s.Product(t.Context(), storetest.RenewalSKU)
+	storetest.Must(t, err)
+	p.PriceMinor = models.DefaultPolicy().Refund.SecondPersonAbove + 1
+	storetest.Must(t, s.PutProduct(t.Context(), p))
+	renewed := storetest.FulfilledAt(t, w.Store, w.ring, storetest.Renewal(w.person.ID, models.PayByInvoice, w.credential), storetest.BeforeExpiry(w.credential, 20))
+	r, err := s.requestAt(renewed, e.Add(-time.Second))
+	storetest.Must(t, err)
+	s.wantStatus(r, models.RefundRequested)
+	at := e.AddDate(0, 0, 3)
+	storetest.Must(t, s.ApproveRefund(t.Context(), r.ID, billing2, at))
+	s.wantStatus(r, models.RefundPaying)
+	s.wantOrder(renewed, models.OrderRefunded)
+	if n := w.told(t, models.NoticeRenewalTakenBack); n.Params["over"] != "true" {
+		t.Errorf("told %v", n.Params)
+	}
+	_, err = w.AdvanceCredential(t.Context(), w.credential.ID, at)
+	storetest.Must(t, err)
+	if c := w.again(t); !c.ExpiresAt.Equal(e) || c.ExpiredAt == nil || !c.ExpiredAt.Equal(e) {
+		t.Errorf("until %s, expired %v", c.ExpiresAt, c.ExpiredAt)
+	}
+}
+
 // ORD-5, MGT-6: when a purchase is refunded, every token of it must come back, also the one that was sent to replace the first.
 func TestRefundWaitsForReplacement(t *testing.T) {
 	t.Parallel()

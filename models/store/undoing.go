@@ -68,7 +68,7 @@ func (s *Store) undoWhatIsBack(ctx context.Context, o models.Order, r *models.Re
 		undo = append(undo, ready{l, sent})
 	}
 	for _, u := range undo {
-		if err := s.undoLine(ctx, o, *u.line, u.behind, at); err != nil {
+		if err := s.undoLine(ctx, o, *r, *u.line, u.behind, at); err != nil {
 			return 0, fmt.Errorf("undo line %d: %w", u.line.Position, err)
 		}
 	}
@@ -139,7 +139,7 @@ func (s *Store) markUndone(ctx context.Context, l *models.RefundLine, at time.Ti
 }
 
 // undoLine takes back what a line has brought: shipments that have not left, its key, its credential, the term that it renewed, the proofing.
-func (s *Store) undoLine(ctx context.Context, o models.Order, l models.RefundLine, behind []sent, at time.Time) error {
+func (s *Store) undoLine(ctx context.Context, o models.Order, r models.Refund, l models.RefundLine, behind []sent, at time.Time) error {
 	for _, x := range behind {
 		if models.ShipmentMachine.Allows(x.Status, models.CancelShipment) {
 			if err := s.CancelShipment(ctx, x.ID, refundActor, at); err != nil {
@@ -163,7 +163,7 @@ func (s *Store) undoLine(ctx context.Context, o models.Order, l models.RefundLin
 	if err := s.unproof(ctx, o, line, at); err != nil {
 		return err
 	}
-	return s.unrenew(ctx, o, line, at)
+	return s.unrenew(ctx, o, line, r.RequestedAt, at)
 }
 
 // endWaiting ends a refund that waits, for a person or for tokens. What was undone is credited all the same.

@@ -37,8 +37,8 @@ func (s *Store) refuseLine(ctx context.Context, o models.Order, l models.OrderLi
 }
 
 // termBefore is the credential that a fulfilled line has renewed, and the end of its term without that renewal. Fault: LineNotRefundable, when
-// the renewed term has begun, or another renewal came after it.
-func (s *Store) termBefore(ctx context.Context, l models.OrderLine, product models.Product, at time.Time) (c models.Credential, end time.Time, err error) {
+// the renewed term had begun when the refund was asked for, or another renewal came after it.
+func (s *Store) termBefore(ctx context.Context, l models.OrderLine, product models.Product, asked time.Time) (c models.Credential, end time.Time, err error) {
 	if c, err = s.lockCredential(ctx, *l.CredentialID); err != nil {
 		return c, end, err
 	}
@@ -49,8 +49,8 @@ func (s *Store) termBefore(ctx context.Context, l models.OrderLine, product mode
 	if end, err = s.expiredFrom(ctx, l.ID, c, product.TermMonths, p.Location()); err != nil {
 		return c, end, err
 	}
-	lived := at
-	if c.RevokedAt != nil { // what had begun by then was lived on
+	lived := asked
+	if c.RevokedAt != nil && c.RevokedAt.Before(asked) { // what had begun by then was lived on
 		lived = *c.RevokedAt
 	}
 	if !lived.Before(end) {
@@ -71,14 +71,14 @@ func (s *Store) termBefore(ctx context.Context, l models.OrderLine, product mode
 	return c, end, nil
 }
 
-// unrenew moves the end of a term back to where it was before a renewal that has not begun, and tells the holder. Nothing is taken back from
-// a credential that is revoked.
-func (s *Store) unrenew(ctx context.Context, o models.Order, l models.OrderLine, at time.Time) error {
+// unrenew moves the end of a term back to where it was before a renewal that had not begun when its refund was asked for, and tells the holder: a
+// request that came in time does not die of waiting for a second person. Nothing is taken back from a credential that is revoked.
+func (s *Store) unrenew(ctx context.Context, o models.Order, l models.OrderLine, asked, at time.Time) error {
 	product, err := s.Product(ctx, l.ProductSKU)
 	if err != nil || product.Kind != models.Renewal || o.Status != models.OrderFulfilled {
 		return err
 	}
-	c, end, err := s.termBefore(ctx, l, product, at)
+	c, end, err := s.termBefore(ctx, l, product, asked)
 	if err != nil || c.Phase == models.CredentialRevoked {
 		return err
 	}
