@@ -172,7 +172,7 @@ func (s *Store) OpenLateKeyCases(ctx context.Context, at time.Time) error {
 	}
 	var numbers []string
 	err = s.with(ctx).Raw(`
-		select o.number from orders o where o.paid_at < @before and o.status = 'paid'
+		select o.number from orders o join invoices i on i.order_id = o.id where i.settled_at < @before and o.status = 'paid'
 		union select n.subject_ref from notices n where n.kind = 'license_key' and n.status = 'pending' and n.created_at < @before
 		order by 1 limit 100`, map[string]any{"before": at.Add(-time.Duration(policy.LicenseKey.PromiseHours) * time.Hour)}).Scan(&numbers).Error
 	if err != nil {

@@ -162,13 +162,32 @@ func (s *Store) settle(ctx context.Context, number string, i models.Invoice, p m
 	if err := invoices.move(s.with(ctx), i.ID, models.SettleInvoice, at, map[string]any{"settled_at": at}); err != nil {
 		return err
 	}
-	if err := orders.move(s.with(ctx), i.OrderID, models.PayOrder, at, map[string]any{"paid_at": at}); err != nil {
+	paid, err := s.moneyComplete(ctx, i, at)
+	if err != nil {
+		return err
+	}
+	if err := orders.move(s.with(ctx), i.OrderID, models.PayOrder, at, map[string]any{"paid_at": paid}); err != nil {
 		return err
 	}
 	if p.Source == models.SourceCard { // its lifecycle is the one that captures; it needs no signal
 		return nil
 	}
 	return s.Signal(ctx, models.OrderLifecycle, number, models.SignalPaymentReceived, p.ID, at)
+}
+
+// moneyComplete is when the money for a settled invoice was all received, which somebody may record much later: the term starts then, and
+// a renewal was in time by then (LIF-1). It is no moment before the invoice, nor ahead of now.
+func (s *Store) moneyComplete(ctx context.Context, i models.Invoice, at time.Time) (received time.Time, err error) {
+	err = s.with(ctx).Raw("select max(p.received_at) from payments p join allocations a on a.payment_id = p.id where a.invoice_id = ?", i.ID).Row().Scan(&received)
+	switch {
+	case err != nil:
+		return received, fmt.Errorf("look when the money was received: %w", err)
+	case received.Before(i.IssuedAt):
+		return i.IssuedAt, nil
+	case received.After(at):
+		return at, nil
+	}
+	return received, nil
 }
 
 func (s *Store) tellPartial(ctx context.Context, i payable, p models.Payment, minor int64, at time.Time) error {

@@ -171,3 +171,76 @@ func TestReplacementPaidAfterTheTerm(t *testing.T) {
 		t.Errorf("the order is %s, owed %d", now.Status, late.owed(t))
 	}
 }
+
+// LIF-1, ORD-4, REN-4: the money's time counts, not the typist's: a transfer received before the last moment to renew renews, though it is
+// recorded later, and the credential waits no longer than until its revocation for the record.
+func TestTransferRecordedLate(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		received, recorded time.Duration // from the last moment to renew
+		renews             bool
+	}{
+		"in time, recorded later":       {-time.Minute, time.Hour, true},
+		"too late":                      {0, time.Hour, false},
+		"in time, after the revocation": {-time.Minute, 48 * time.Hour, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newRenewing(t)
+			last := w.lastMoment(t)
+			n := storetest.Renewal(w.person.ID, models.PayByInvoice, w.credential)
+			n.Lines = append(n.Lines, models.NewOrderLine{ProductSKU: storetest.TokenSKU})
+			o := storetest.PlacedAt(t, w.Store, n, last.AddDate(0, 0, -10))
+			at := last.Add(c.recorded)
+			if at.After(w.revocation(t)) {
+				w.revoke(t, w.revocation(t))
+			}
+			w.transfer(t, o, o.TotalMinor, last.Add(c.received), at)
+			storetest.Must(t, w.FulfilOrder(t.Context(), o.Number, w.ring, at))
+			if renewed := w.again(t).ExpiresAt.After(w.credential.ExpiresAt); renewed != c.renews {
+				t.Errorf("renewed %v", renewed)
+			}
+			if owed := -balance(t, w.Store, "refunds_payable"); (owed == 3900) == c.renews {
+				t.Errorf("owed %d", owed)
+			}
+		})
+	}
+}
+
+// ORD-4: an order is paid when the last of its money was received, whatever came into the books first; neither before it was placed, nor in the
+// time to come. The books have the day on which that was recorded.
+func TestPaidWhenReceived(t *testing.T) {
+	t.Parallel()
+	placed, at := storetest.At, storetest.At.AddDate(0, 0, 9)
+	for name, c := range map[string]struct {
+		first, second, want time.Time // received
+	}{
+		"in order":         {placed.AddDate(0, 0, 1), placed.AddDate(0, 0, 3), placed.AddDate(0, 0, 3)},
+		"out of order":     {placed.AddDate(0, 0, 3), placed.AddDate(0, 0, 1), placed.AddDate(0, 0, 3)},
+		"before the order": {placed.AddDate(0, 0, -9), placed.AddDate(0, 0, -3), placed},
+		"ahead of the day": {placed, at.Add(time.Hour), at},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newRenewing(t)
+			o := storetest.PlacedAt(t, w.Store, storetest.NewOrder(w.person.ID, models.PayByInvoice, storetest.TokenSKU), placed)
+			w.transfer(t, o, 1000, c.first, at)
+			w.transfer(t, o, o.TotalMinor-1000, c.second, at)
+			i, err := w.InvoiceOfOrder(t.Context(), o.ID)
+			storetest.Must(t, err)
+			if now := storetest.Order(t, w.Store, o.Number); now.PaidAt == nil || !now.PaidAt.Equal(c.want) || !i.SettledAt.Equal(at) {
+				t.Errorf("paid %v, want %v; settled %v", now.PaidAt, c.want, i.SettledAt)
+			}
+		})
+	}
+}
+
+// transfer records money for an order that was received at another moment than it is recorded at.
+func (w renewing) transfer(t *testing.T, o models.Order, minor int64, received, at time.Time) {
+	t.Helper()
+	i, err := w.InvoiceOfOrder(t.Context(), o.ID)
+	storetest.Must(t, err)
+	_, err = w.RecordPayment(t.Context(), models.NewPayment{Source: models.SourceBankTransfer, SourceAccount: "DE02", BankReference: fmt.Sprint(o.Number, "/", received),
+		Amount: models.Money{Minor: minor, Currency: o.Currency}, ReceivedAt: received, InvoiceNumber: i.Number}, models.Actor{ID: "billing"}, at)
+	storetest.Must(t, err)
+}
