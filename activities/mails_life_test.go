@@ -213,3 +213,44 @@ func TestMailOfARenewalTakenBack(t *testing.T) {
 		t.Errorf("the mail says %s", text)
 	}
 }
+
+// ORD-5, REN-4: the mail with a credit note says what becomes of what was bought, and why a renewal that came too late is credited.
+func TestMailOfACreditedRenewal(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		late        bool
+		token       bool // bought and credited together with the renewal
+		has, hasNot string
+	}{
+		"taken back":   {false, false, "The credited renewals do not take effect", "cannot be used any more"},
+		"too late":     {true, false, "not paid before the last moment to renew, so nothing was renewed", "cannot be used any more"},
+		"among others": {false, true, "cannot be used any more. Credited renewals do not take effect", "so nothing was renewed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBought(t)
+			p, at := newPost(t, b.Store, b.ring), storetest.BeforeExpiry(b.credential, 20)
+			st, err := b.Standing(t.Context(), b.credential.ID, b.credential.ExpiresAt)
+			storetest.Must(t, err)
+			n := storetest.Renewal(b.person.ID, models.PayByInvoice, b.credential)
+			if c.token {
+				n.Lines = append(n.Lines, models.NewOrderLine{ProductSKU: storetest.TokenSKU})
+			}
+			o := storetest.PlacedAt(t, b.Store, n, at)
+			if c.late {
+				at = st.Window.LastRenewal
+			}
+			storetest.PayAt(t, b.Store, o, at)
+			storetest.Must(t, b.FulfilOrder(t.Context(), o.Number, b.ring, at))
+			if !c.late {
+				_, err = b.RequestRefund(t.Context(), models.RefundRequest{OrderNumber: o.Number, Reason: models.RefundMistake}, models.Actor{ID: "billing"}, at)
+				storetest.Must(t, err)
+			}
+			refunds, err := b.Refunds(t.Context(), store.RefundFilter{}, store.Page{})
+			storetest.Must(t, err)
+			if _, text := p.says(t, b.Store, refunds[0].ID, models.NoticeCreditNote); !strings.Contains(text, c.has) || strings.Contains(text, c.hasNot) {
+				t.Errorf("the mail says %s", text)
+			}
+		})
+	}
+}

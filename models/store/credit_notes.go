@@ -31,13 +31,35 @@ func (s *Store) credit(ctx context.Context, o models.Order, r *models.Refund, at
 	if err := s.orderCredited(ctx, o, at); err != nil {
 		return err
 	}
-	if err := s.tellRefund(ctx, o, *r, models.NoticeCreditNote, map[string]string{"credit_note": n.Number}, at); err != nil {
+	params, err := s.creditedRenewals(ctx, *r)
+	if err != nil {
+		return err
+	}
+	params["credit_note"] = n.Number
+	if err := s.tellRefund(ctx, o, *r, models.NoticeCreditNote, params, at); err != nil {
 		return err
 	}
 	if r.TotalMinor == 0 {
 		return s.settleRefund(ctx, o, r, map[string]any{}, refundActor, at)
 	}
 	return nil
+}
+
+// creditedRenewals says, as a mail's parameter, whether all that is credited are renewals, or some of it; nothing where none is.
+func (s *Store) creditedRenewals(ctx context.Context, r models.Refund) (map[string]string, error) {
+	var renewals, all int
+	err := s.with(ctx).Raw(`
+		select count(*) filter (where p.kind = ?), count(*) from refund_lines f join order_lines l on l.id = f.order_line_id join products p on p.sku = l.product_sku
+		where f.refund_id = ? and f.undone_at is not null`, models.Renewal, r.ID).Row().Scan(&renewals, &all)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("look for credited renewals: %w", err)
+	case renewals == 0:
+		return map[string]string{}, nil
+	case renewals < all:
+		return map[string]string{"renewals": "some"}, nil
+	}
+	return map[string]string{"renewals": "all"}, nil
 }
 
 func (s *Store) issueCreditNote(ctx context.Context, o models.Order, r models.Refund, at time.Time) (models.CreditNote, error) {
