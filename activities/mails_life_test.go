@@ -254,3 +254,21 @@ func TestMailOfACreditedRenewal(t *testing.T) {
 		})
 	}
 }
+
+// MGT-4, ORD-5: the mail about a refund that ended for want of the token promises nothing about a credential that was revoked meanwhile.
+func TestMailOfALapsedRefund(t *testing.T) {
+	t.Parallel()
+	b := newBought(t)
+	p := newPost(t, b.Store, b.ring)
+	all, err := b.Orders(t.Context(), store.OrderFilter{BuyerID: b.person.ID}, store.Page{})
+	storetest.Must(t, err)
+	r, err := b.RequestRefund(t.Context(), models.RefundRequest{OrderNumber: all[0].Number, Reason: models.RefundMistake}, models.Actor{ID: "billing"}, storetest.At)
+	storetest.Must(t, err)
+	storetest.Must(t, b.RevokeCredential(t.Context(), models.Revocation{CredentialID: b.credential.ID, Reason: models.RevokeStolen, By: models.BySubscriber}, b.ring, storetest.Hasher,
+		models.Actor{ID: b.person.ID}, storetest.At))
+	_, err = b.AdvanceRefund(t.Context(), r.ID, *r.ReturnBy)
+	storetest.Must(t, err)
+	if _, text := p.says(t, b.Store, r.ID, models.NoticeRefundWithdrawn); strings.Contains(text, "valid") || !strings.Contains(text, "did not come back") {
+		t.Errorf("the mail says %s", text)
+	}
+}
