@@ -1,7 +1,7 @@
 // Command bench measures what docs/performance.md states: ratios against a baseline of the same run, and counts that do not
 // depend on the machine.
 //
-//	bench [-json] [verification] [transitions] [orders] [lives] [what-if]
+//	bench [-json] [verification] [transitions] [orders] [lives] [what-if] [scheduling]
 package main
 
 import (
@@ -92,6 +92,7 @@ var measurements = []struct {
 	{"orders", orders},
 	{"lives", lives},
 	{"what-if", whatIf},
+	{"scheduling", scheduling},
 }
 
 func main() {
