@@ -48,7 +48,7 @@ func countTransitions(ctx context.Context, r *report, s *stack.Stack) error {
 	}
 	defer engine.Close()
 	w := journey.NewWorld(s.APIURL(), s.Secrets())
-	if err := w.Stock(ctx, 10); err != nil {
+	if err := w.Stock(ctx, 20); err != nil {
 		return err
 	}
 	parcel := aRun + anActivity + 2*aSignal // a label, and two reports of the carrier
@@ -64,6 +64,9 @@ func countTransitions(ctx context.Context, r *report, s *stack.Stack) error {
 		if err := count(ctx, r, engine, w, c.cards, c.order, shipment, credential); err != nil {
 			return err
 		}
+	}
+	if err := proofings(ctx, r, s, engine, w); err != nil {
+		return err
 	}
 	return quietLife(ctx, r, s, engine, w)
 }
