@@ -25,19 +25,8 @@ func TestProofingKilled(t *testing.T) {
 	must(t, err)
 	taken, lost := g.proof(t, "US", "Located"), g.proof(t, "US", "Located")
 
-	must(t, g.world.Disturb(ctx, "post", "send", "time_out", 1, "30s"))
-	g.locate(t, taken)
-	eventually(t, goesOnWithin, "a letter to be taken that is not recorded", func() bool {
-		return one[bool](t, g.db, "select exists (select from sandbox.letters l join activation_codes c on c.id = l.key where c.case_id = $1 and c.posted_at is null)", taken.Proofing.ID)
-	})
-	must(t, g.world.Disturb(ctx, "post", "send", "slow", 1, "30s"))
-	g.locate(t, lost)
-	const unprinted = "select id from activation_codes where case_id = $1 and posted_at is null and not exists (select from sandbox.letters where key = activation_codes.id)"
-	var abandoned []string
-	eventually(t, goesOnWithin, "a code whose letter is not printed", func() bool {
-		abandoned = all[string](t, g.db, unprinted, lost.Proofing.ID)
-		return len(abandoned) == 1
-	})
+	g.takenNotRecorded(t, taken)
+	abandoned := g.issuedNotPrinted(t, lost)
 	recorded, err := agent.Record(ctx, p.booked.ID, outcome)
 	must(t, err)
 	proc.kill()
@@ -48,22 +37,15 @@ func TestProofingKilled(t *testing.T) {
 
 	for name, c := range map[string]struct {
 		*journey.Journey
-		code func() string
+		code func(*testing.T) string
 	}{
-		"a letter that was taken":       {taken, func() string { return g.onlyLetter(t, taken).Code }},
-		"a letter that was not printed": {lost, func() string { return g.onlyLetter(t, lost).Code }},
-		"an agent's pass":               {seen, func() string { return *recorded.ActivationCode }},
+		"a letter that was taken":       {taken, func(t *testing.T) string { return g.onlyLetter(t, taken).Code }},
+		"a letter that was not printed": {lost, func(t *testing.T) string { return g.onlyLetter(t, lost).Code }},
+		"an agent's pass":               {seen, func(*testing.T) string { return *recorded.ActivationCode }},
 	} {
-		t.Run(name, func(t *testing.T) {
-			code := c.code()
-			must(t, c.EnterCode(ctx, code))
-			if err := c.EnterCode(ctx, code); !errors.Is(err, models.AlreadyProofed) {
-				t.Errorf("the code typed again is answered with %v", err)
-			}
-			g.completed(t, c.Journey)
-		})
+		t.Run(name, func(t *testing.T) { g.goesOnBy(t, c.Journey, c.code(t)) })
 	}
-	if status := one[string](t, g.db, "select status from activation_codes where id = $1", abandoned[0]); status != string(models.CodeVoid) {
+	if status := one[string](t, g.db, "select status from activation_codes where id = $1", abandoned); status != string(models.CodeVoid) {
 		t.Errorf("the code that was never printed is %s", status)
 	}
 	for _, j := range []*journey.Journey{taken, lost} {
@@ -74,6 +56,16 @@ func TestProofingKilled(t *testing.T) {
 	g.settled(t)
 	g.inOrder(t, []*journey.Journey{seen, taken, lost})
 	noLeaks(t, g.engine, g.record, g.world.Planted(), logsIn(t, proc.cfg.StateDir)...)
+}
+
+// goesOnBy has a person type an activation code, which works once, and arrive.
+func (g *ground) goesOnBy(t *testing.T, j *journey.Journey, code string) {
+	t.Helper()
+	must(t, j.EnterCode(t.Context(), code))
+	if err := j.EnterCode(t.Context(), code); !errors.Is(err, models.AlreadyProofed) {
+		t.Errorf("the code typed again is answered with %v", err)
+	}
+	g.completed(t, j)
 }
 
 // locate has a person give what self-service asks for, and answer so that the provider only locates them.
@@ -93,4 +85,30 @@ func (g *ground) onlyLetter(t *testing.T, j *journey.Journey) journey.Letter {
 	l, err := j.ReceiveLetter(t.Context())
 	must(t, err)
 	return l
+}
+
+// takenNotRecorded waits until the printer has the letter to a person, and nobody here knows.
+func (g *ground) takenNotRecorded(t *testing.T, j *journey.Journey) {
+	t.Helper()
+	must(t, g.world.Disturb(t.Context(), "post", "send", "time_out", 1, "30s"))
+	g.locate(t, j)
+	eventually(t, goesOnWithin, "a letter to be taken that is not recorded", func() bool {
+		return one[bool](t, g.db, "select exists (select from sandbox.letters l join activation_codes c on c.id = l.key where c.case_id = $1 and c.posted_at is null)", j.Proofing.ID)
+	})
+}
+
+// issuedNotPrinted waits until there is a code for a person whose letter the printer does not have, and returns its id.
+func (g *ground) issuedNotPrinted(t *testing.T, j *journey.Journey) (codeID string) {
+	t.Helper()
+	must(t, g.world.Disturb(t.Context(), "post", "send", "slow", 1, "30s"))
+	g.locate(t, j)
+	eventually(t, goesOnWithin, "a code whose letter is not printed", func() bool {
+		found := all[string](t, g.db, `select id from activation_codes where case_id = $1 and posted_at is null
+			and not exists (select from sandbox.letters where key = activation_codes.id)`, j.Proofing.ID)
+		if len(found) == 1 {
+			codeID = found[0]
+		}
+		return codeID != ""
+	})
+	return codeID
 }
