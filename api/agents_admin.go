@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"tokendesk/api/gen"
+	"tokendesk/internal/otp"
 	"tokendesk/models"
 	"tokendesk/models/store"
 )
@@ -102,7 +103,7 @@ func (s *server) EnrolAgent(ctx context.Context, r gen.EnrolAgentRequestObject) 
 
 // otpauth is the address by which authenticator apps take a secret.
 func otpauth(agentID string, secret models.SecretBytes) string {
-	p := store.AgentOTP
+	p := otp.App
 	query := url.Values{"secret": {base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(secret.Reveal())}, "issuer": {"Tokendesk"},
 		"algorithm": {string(p.Algorithm)}, "digits": {strconv.Itoa(p.Digits)}, "period": {strconv.Itoa(int(p.Period.Seconds()))}}
 	return (&url.URL{Scheme: "otpauth", Host: "totp", Path: "/Tokendesk:" + agentID, RawQuery: query.Encode()}).String()

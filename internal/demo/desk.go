@@ -15,7 +15,6 @@ import (
 	"tokendesk/api/client"
 	"tokendesk/internal/otp"
 	"tokendesk/models"
-	"tokendesk/models/store"
 )
 
 // desk is a proofing agent at work: behind a client certificate and a second factor (PRF-8).
@@ -64,7 +63,7 @@ func (p *play) sitDown(ctx context.Context, name string) (desk, error) {
 // secondFactor shows the app's code, and where this one was used already the next one, which the app is about to show.
 func (p *play) secondFactor(ctx context.Context, stranger *client.Client, secret []byte) (started client.StartedAgentSession, err error) {
 	for ahead := range int64(2) {
-		code := otp.Code(secret, store.AgentOTP, otp.Step(store.AgentOTP, time.Now())+ahead)
+		code := otp.Code(secret, otp.App, otp.Step(otp.App, time.Now())+ahead)
 		started, err = client.Read[client.StartedAgentSession](stranger.StartAgentSession(ctx, client.AgentLogin{Code: code}))
 		if !errors.Is(err, models.AgentCodeWrong) {
 			break

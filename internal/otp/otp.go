@@ -38,6 +38,9 @@ type Parameters struct {
 	Period    time.Duration // TOTP only: length of a time step, in whole seconds
 }
 
+// App is what authenticator apps make codes by where nothing else is said.
+var App = Parameters{Kind: TOTP, Algorithm: SHA1, Digits: 6, Period: 30 * time.Second}
+
 // maxPeriod is the longest time step: a code that stands longer is no one-time password.
 const maxPeriod = time.Hour
 

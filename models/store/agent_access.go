@@ -12,9 +12,6 @@ import (
 	"tokendesk/models"
 )
 
-// AgentOTP is what an agent's authenticator app makes codes by: the values that every such app knows.
-var AgentOTP = otp.Parameters{Kind: otp.TOTP, Algorithm: otp.SHA1, Digits: 6, Period: 30 * time.Second}
-
 const (
 	agentSessionPrefix = "tda_"
 	agentSecretSize    = 20 // bytes: as long as the hash (RFC 4226, section 4)
@@ -119,7 +116,7 @@ func (s *Store) checkAgentCode(ctx context.Context, l AgentLogin, opener Opener,
 	if err != nil {
 		return fmt.Errorf("open an agent's second factor: %w", err)
 	}
-	next, ok := otp.Verify(seed.Reveal(), AgentOTP, otp.State{Next: a.TOTPStep + 1}, l.Code.Reveal(), otp.Window{Skew: agentSkew}, codeAt)
+	next, ok := otp.Verify(seed.Reveal(), otp.App, otp.State{Next: a.TOTPStep + 1}, l.Code.Reveal(), otp.Window{Skew: agentSkew}, codeAt)
 	if ok {
 		return s.setAgentCode(ctx, a.ID, map[string]any{"totp_step": next.Next - 1, "totp_failures": 0, "totp_locked": nil})
 	}

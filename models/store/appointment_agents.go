@@ -167,7 +167,7 @@ func (s *Store) reassign(ctx context.Context, a models.Appointment, actor models
 	slices.SortStableFunc(agents, func(x, y *onDuty) int { return cmp.Compare(x.on(a.StartsAt), y.on(a.StartsAt)) })
 	for _, other := range agents {
 		w := wanted{slot: slot, rules: availability.Rules{Buffer: a.BlockedUntil.Sub(a.EndsAt)}, without: a.ID}
-		if clear, err := s.clearTime(ctx, other.id, w, at); err != nil || !clear {
+		if free, err := s.clearTime(ctx, other.id, w, at); err != nil || !free {
 			if err != nil {
 				return false, err
 			}

@@ -14,7 +14,6 @@ import (
 
 	"tokendesk/deploy/dev/stack/stacktest"
 	"tokendesk/internal/otp"
-	"tokendesk/models/store"
 )
 
 // PRF-8: the stack serves its demo agents behind certificates of its own authority, and nobody else.
@@ -35,7 +34,7 @@ func TestAgentsAreServed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		code := otp.Code(secret, store.AgentOTP, otp.Step(store.AgentOTP, time.Now()))
+		code := otp.Code(secret, otp.App, otp.Step(otp.App, time.Now()))
 		client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, Certificates: certificates}, DisableKeepAlives: true}}
 		return client.Post(at.AgentsURL+"/v1/agent/session", "application/json", strings.NewReader(fmt.Sprintf(`{"code":%q}`, code)))
 	}

@@ -66,5 +66,5 @@ func Enrolled(t testing.TB, st *store.Store, ring *seal.Keyring, agentID string)
 
 // AgentCode is the code that an agent's app shows at a moment.
 func AgentCode(secret models.SecretBytes, at time.Time) models.Secret {
-	return models.Secret(otp.Code(secret.Reveal(), store.AgentOTP, otp.Step(store.AgentOTP, at)))
+	return models.Secret(otp.Code(secret.Reveal(), otp.App, otp.Step(otp.App, at)))
 }

@@ -18,7 +18,6 @@ import (
 	"tokendesk/internal/identitydocs"
 	"tokendesk/internal/otp"
 	"tokendesk/models"
-	"tokendesk/models/store"
 )
 
 // Office is where the proofing agents of a sandbox work: the address of their listener, and the directory of their authority (PRF-8).
@@ -76,7 +75,7 @@ func (o *Office) sitDown(ctx context.Context, name string) (*Desk, error) {
 	o.World.plantSecrets(agent.TOTP, string(secret))
 	for ahead := range int64(2) { // this step's code may have been used: an app shows the next one soon
 		var started api.StartedAgentSession
-		code := otp.Code(secret, store.AgentOTP, otp.Step(store.AgentOTP, time.Now())+ahead)
+		code := otp.Code(secret, otp.App, otp.Step(otp.App, time.Now())+ahead)
 		err = d.Do(ctx, Call{Method: http.MethodPost, Path: "/v1/agent/session", Body: map[string]any{"code": code}}, &started)
 		if d.token = started.Token; err == nil {
 			o.World.plantSecrets(d.token)
