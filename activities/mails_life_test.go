@@ -255,6 +255,31 @@ func TestMailOfACreditedRenewal(t *testing.T) {
 	}
 }
 
+// PRF-10, ORD-5: nor does the mail with a credit note for a proofing say that something cannot be used any more, and the mails of an upgrade say that the credential can.
+func TestMailsOfAnUpgrade(t *testing.T) {
+	t.Parallel()
+	b := newBought(t)
+	p := newPost(t, b.Store, b.ring)
+	o := storetest.FulfilledAt(t, b.Store, b.ring, storetest.Upgrade(models.PayByInvoice, b.credential), storetest.At)
+	proofing := storetest.OpenCase(t, b.Store, b.credential.ID)
+	if _, text := p.says(t, b.Store, o.Number, models.NoticeOrderConfirmation); !strings.Contains(text, "can begin once the order is paid") || strings.Contains(text, "icense key") {
+		t.Errorf("the confirmation says %s", text)
+	}
+	if _, text := p.says(t, b.Store, proofing.ID, models.NoticeProofingOpened); !strings.Contains(text, "Your credential stays in use meanwhile") || strings.Contains(text, "comes with") {
+		t.Errorf("the invitation says %s", text)
+	}
+	_, err := b.AdvanceProofing(t.Context(), proofing.ID, storetest.At.AddDate(0, 0, models.DefaultPolicy().Proofing.Nudges[0]+1))
+	storetest.Must(t, err)
+	if _, text := p.says(t, b.Store, proofing.ID, models.NoticeProofingNudge); strings.Contains(text, "cannot be used before") {
+		t.Errorf("the reminder says %s", text)
+	}
+	r, err := b.RequestRefund(t.Context(), models.RefundRequest{OrderNumber: o.Number, Reason: models.RefundMistake}, models.Actor{ID: "billing"}, storetest.At)
+	storetest.Must(t, err)
+	if _, text := p.says(t, b.Store, r.ID, models.NoticeCreditNote); !strings.Contains(text, "attached. The credited proofing does not take place") || strings.Contains(text, "cannot be used any more") {
+		t.Errorf("the mail with the credit note says %s", text)
+	}
+}
+
 // MGT-4, ORD-5: the mail about a refund that ended for want of the token promises nothing about a credential that was revoked meanwhile.
 func TestMailOfALapsedRefund(t *testing.T) {
 	t.Parallel()

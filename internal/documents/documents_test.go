@@ -99,6 +99,8 @@ func TestPapersCarryTheFacts(t *testing.T) {
 			f.Brings = Brings{Replacements: true}
 			f.Lines = []Line{{"R", "Replacement token", "", 1, models.Money{Currency: models.USD}}}
 		}, []string{"Nothing to pay", "Your tokens ship now", "revoke the old token", "needs no license key"}, []string{"Pay invoice", "How to pay", "your license keys", "after payment"}},
+		{"confirmation of a proofing (PRF-10)", OrderConfirmation, func(f *Facts) { f.Brings, f.Shipping = Brings{Proofings: true}, nil },
+			[]string{"the proofing of your identity can begin", "Your authenticators stay as they are"}, []string{"license key", "tracking number", "Shipped to"}},
 		{"invoice", Invoice, func(*Facts) {}, append(slices.Clone(both), "Invoice", "How to pay", "Due USD 297.00"), []string{"Paid"}},
 		{"invoice, part paid (ORD-4)", Invoice, func(f *Facts) { f.Paid = models.Money{Minor: 9700, Currency: models.USD} },
 			[]string{"Paid USD 97.00", "Due USD 200.00", "Amount USD 200.00"}, []string{"Paid in full"}},

@@ -31,7 +31,7 @@ func (s *Store) credit(ctx context.Context, o models.Order, r *models.Refund, at
 	if err := s.orderCredited(ctx, o, at); err != nil {
 		return err
 	}
-	params, err := s.creditedRenewals(ctx, *r)
+	params, err := s.creditedChanges(ctx, *r)
 	if err != nil {
 		return err
 	}
@@ -45,21 +45,28 @@ func (s *Store) credit(ctx context.Context, o models.Order, r *models.Refund, at
 	return nil
 }
 
-// creditedRenewals says, as a mail's parameter, whether all that is credited are renewals, or some of it; nothing where none is.
-func (s *Store) creditedRenewals(ctx context.Context, r models.Refund) (map[string]string, error) {
-	var renewals, all int
+// creditedChanges says, as a mail's parameters, whether renewals and proofings are among what is credited ("some"), and whether all of it changes
+// credentials that exist ("all").
+func (s *Store) creditedChanges(ctx context.Context, r models.Refund) (map[string]string, error) {
+	var renewals, proofings, all int
 	err := s.with(ctx).Raw(`
-		select count(*) filter (where p.kind = ?), count(*) from refund_lines f join order_lines l on l.id = f.order_line_id join products p on p.sku = l.product_sku
-		where f.refund_id = ? and f.undone_at is not null`, models.Renewal, r.ID).Row().Scan(&renewals, &all)
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("look for credited renewals: %w", err)
-	case renewals == 0:
-		return map[string]string{}, nil
-	case renewals < all:
-		return map[string]string{"renewals": "some"}, nil
+		select count(*) filter (where p.kind = ?), count(*) filter (where p.kind = ?), count(*)
+		from refund_lines f join order_lines l on l.id = f.order_line_id join products p on p.sku = l.product_sku
+		where f.refund_id = ? and f.undone_at is not null`, models.Renewal, models.ProofingUpgrade, r.ID).Row().Scan(&renewals, &proofings, &all)
+	if err != nil {
+		return nil, fmt.Errorf("look what is credited: %w", err)
 	}
-	return map[string]string{"renewals": "all"}, nil
+	params, share := map[string]string{}, "some"
+	if renewals+proofings == all {
+		share = "all"
+	}
+	if renewals > 0 {
+		params["renewals"] = share
+	}
+	if proofings > 0 {
+		params["proofings"] = share
+	}
+	return params, nil
 }
 
 func (s *Store) issueCreditNote(ctx context.Context, o models.Order, r models.Refund, at time.Time) (models.CreditNote, error) {
