@@ -60,13 +60,24 @@ func (p *play) sitDown(ctx context.Context, name string) (desk, error) {
 	return desk{own, started.Session.Name}, err
 }
 
-// secondFactor shows the app's code, and where this one was used already the next one, which the app is about to show.
+// secondFactor shows the app's code, where this one was used already the next one, which the app is about to show, and where that one was used too, waits
+// for another, as a person would.
 func (p *play) secondFactor(ctx context.Context, stranger *client.Client, secret []byte) (started client.StartedAgentSession, err error) {
-	for ahead := range int64(2) {
-		code := otp.Code(secret, otp.App, otp.Step(otp.App, time.Now())+ahead)
-		started, err = client.Read[client.StartedAgentSession](stranger.StartAgentSession(ctx, client.AgentLogin{Code: code}))
+	for try := range 4 {
+		step := otp.Step(otp.App, time.Now())
+		if try > 0 {
+			step++
+		}
+		started, err = client.Read[client.StartedAgentSession](stranger.StartAgentSession(ctx, client.AgentLogin{Code: otp.Code(secret, otp.App, step)}))
 		if !errors.Is(err, models.AgentCodeWrong) {
 			break
+		}
+		if try > 0 {
+			select {
+			case <-time.After(time.Until(time.Now().Truncate(otp.App.Period).Add(otp.App.Period))):
+			case <-ctx.Done():
+				return started, ctx.Err()
+			}
 		}
 	}
 	return started, err
